@@ -1,0 +1,27 @@
+import type { Requirements } from "./requirements.ts";
+import type { Resources } from "./resources.ts";
+
+export type CapacityType = "on-demand" | "spot" | "reserved";
+
+/** One way to buy a type: a zone and a capacity type (and, reserved, a reservation). */
+export type Offering = {
+  /** At least zone and capacity-type, each In one value. */
+  requirements: Requirements;
+  zone: string;
+  capacityType: CapacityType;
+  priceUsdPerHour: number;
+  /** False while it is known to be sold out: it still has a price, but nothing is planned on it. */
+  available: boolean;
+};
+
+/** Something a provider can launch. Immutable; equal names in one list never occur. */
+export type InstanceType = {
+  name: string;
+  /** All labels a node of this type may have: instance-type, arch, os, zone, capacity-type, and the provider's own. */
+  requirements: Requirements;
+  offerings: readonly Offering[];
+  capacity: Resources;
+  /** What kubelet and system keep: capacity minus this is allocatable. */
+  overhead: Resources;
+  allocatable: Resources;
+};

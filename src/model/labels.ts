@@ -1,0 +1,51 @@
+/** Labels, annotations, finalizers and taint keys of Karpenter. Source: reference of the v1 API, sections 7 to 9. */
+export const NODE_POOL_LABEL = "karpenter.sh/nodepool";
+export const CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type";
+export const REGISTERED_LABEL = "karpenter.sh/registered";
+export const INITIALIZED_LABEL = "karpenter.sh/initialized";
+export const DO_NOT_SYNC_TAINTS_LABEL = "karpenter.sh/do-not-sync-taints";
+
+export const INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type";
+export const ZONE_LABEL = "topology.kubernetes.io/zone";
+export const REGION_LABEL = "topology.kubernetes.io/region";
+export const ARCH_LABEL = "kubernetes.io/arch";
+export const OS_LABEL = "kubernetes.io/os";
+export const HOSTNAME_LABEL = "kubernetes.io/hostname";
+export const WINDOWS_BUILD_LABEL = "node.kubernetes.io/windows-build";
+export const EXCLUDE_BALANCERS_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers";
+
+export const DO_NOT_DISRUPT_ANNOTATION = "karpenter.sh/do-not-disrupt";
+export const NODE_POOL_HASH_ANNOTATION = "karpenter.sh/nodepool-hash";
+export const NODE_POOL_HASH_VERSION_ANNOTATION = "karpenter.sh/nodepool-hash-version";
+export const TERMINATION_TIMESTAMP_ANNOTATION = "karpenter.sh/nodeclaim-termination-timestamp";
+export const MIN_VALUES_RELAXED_ANNOTATION = "karpenter.sh/nodeclaim-min-values-relaxed";
+
+export const TERMINATION_FINALIZER = "karpenter.sh/termination";
+
+export const DISRUPTED_TAINT_KEY = "karpenter.sh/disrupted";
+export const UNREGISTERED_TAINT_KEY = "karpenter.sh/unregistered";
+
+/** The labels every provider knows; a provider adds its own. */
+export const WELL_KNOWN_LABELS: readonly string[] = [
+  NODE_POOL_LABEL,
+  CAPACITY_TYPE_LABEL,
+  ZONE_LABEL,
+  REGION_LABEL,
+  INSTANCE_TYPE_LABEL,
+  ARCH_LABEL,
+  OS_LABEL,
+  WINDOWS_BUILD_LABEL,
+];
+
+const LABEL_ALIASES: ReadonlyMap<string, string> = new Map([
+  ["failure-domain.beta.kubernetes.io/zone", ZONE_LABEL],
+  ["failure-domain.beta.kubernetes.io/region", REGION_LABEL],
+  ["beta.kubernetes.io/arch", ARCH_LABEL],
+  ["beta.kubernetes.io/os", OS_LABEL],
+  ["beta.kubernetes.io/instance-type", INSTANCE_TYPE_LABEL],
+]);
+
+/** The label's present name: old beta names are read as what they became. */
+export function normalizedLabel(key: string): string {
+  return LABEL_ALIASES.get(key) ?? key;
+}

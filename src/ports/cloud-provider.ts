@@ -1,0 +1,74 @@
+import type { InstanceType } from "../model/instance-type.ts";
+import type { ObjectMeta } from "../model/object.ts";
+import type { NodeClaim } from "../model/resources/node-claim.ts";
+import type { NodePool } from "../model/resources/node-pool.ts";
+
+/** An instance as the provider sees it: what a launch fills into the claim. */
+export type Instance = {
+  providerId: string;
+  /** instance-type, zone, capacity-type and the provider's own labels. */
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  imageId?: string;
+  capacity: Record<string, string>;
+  allocatable: Record<string, string>;
+  /** Of the claim it was launched for, where the provider knows. */
+  claimName?: string;
+  createdAtMs: number;
+  isTerminating: boolean;
+};
+
+export type RepairPolicy = { conditionType: string; conditionStatus: string; tolerationMs: number };
+
+/** What a cloud must be able to do. Every method may be called twice with the same arguments and then does nothing more. */
+export interface CloudProvider {
+  readonly name: string;
+  /** The node-class kinds it serves. */
+  readonly nodeClasses: readonly { group: string; kind: string }[];
+  /** Labels beside WELL_KNOWN_LABELS that its types define. */
+  readonly wellKnownLabels: readonly string[];
+  /**
+   * Launches the cheapest available offering that the claim's requirements allow. A second call for the same claim uid
+   * finds the first one's instance.
+   * @throws InsufficientCapacityError, NodeClassNotReadyError, CreateError
+   */
+  create(claim: NodeClaim): Promise<Instance>;
+  /** Starts (or goes on with) termination. @throws InstanceNotFoundError once it is gone */
+  delete(claim: NodeClaim): Promise<void>;
+  /** @throws InstanceNotFoundError */
+  get(providerId: string): Promise<Instance>;
+  /** All instances of this cluster that Karpenter made, in order of provider id. */
+  list(): Promise<Instance[]>;
+  /** What a pool may launch, in order of name; also types that are sold out at the moment. */
+  instanceTypes(pool: NodePool): Promise<readonly InstanceType[]>;
+  /** The drift reason, or undefined. */
+  driftReason(claim: NodeClaim): Promise<string | undefined>;
+  readonly repairPolicies: readonly RepairPolicy[];
+}
+
+/** There is no such instance (any more). */
+export class InstanceNotFoundError extends Error {
+  override readonly name = "InstanceNotFoundError";
+}
+/** Every offering that would do is sold out: the claim is given up and its pods are planned anew. */
+export class InsufficientCapacityError extends Error {
+  override readonly name = "InsufficientCapacityError";
+}
+/** The node class cannot be launched with yet: the claim is given up. */
+export class NodeClassNotReadyError extends Error {
+  override readonly name = "NodeClassNotReadyError";
+}
+/** The launch failed for a reason that the claim's Launched condition shows; it is tried again. */
+export class CreateError extends Error {
+  override readonly name = "CreateError";
+  readonly conditionReason: string;
+  readonly conditionMessage: string;
+  constructor(conditionReason: string, conditionMessage: string, cause?: unknown) {
+    super(conditionMessage, { cause });
+    this.conditionReason = conditionReason;
+    this.conditionMessage = conditionMessage;
+  }
+}
+
+/** The claim's own name and uid decide everything that the provider names. */
+export type ClaimIdentity = Pick<ObjectMeta, "name" | "uid">;

@@ -1,0 +1,60 @@
+import type { ClusterView } from "../model/cluster-view.ts";
+import type { Node, Taint } from "../model/core.ts";
+import type { InstanceType } from "../model/instance-type.ts";
+import type { NodeClaim } from "../model/resources/node-claim.ts";
+import type { Resources } from "../model/resources.ts";
+
+/** Settings that change what is planned. */
+export type PlanSettings = {
+  preferencePolicy: "Respect" | "Ignore";
+  minValuesPolicy: "Strict" | "BestEffort";
+};
+
+/** What the controller knows besides the cluster's objects. */
+export type Memory = {
+  /** Names of claims that a command of ours is about to delete. */
+  markedForDeletion: ReadonlySet<string>;
+  /** Node or claim name to the time until which pods are expected on it: no disruption before. */
+  nominatedUntilMs: ReadonlyMap<string, number>;
+};
+
+/**
+ * A node as planning sees it: the Node, its NodeClaim, or both merged (reference: scheduling, section 16).
+ * Immutable.
+ */
+export type StateNode = {
+  /** The Node's name, or the claim's while there is no Node. */
+  name: string;
+  providerId: string | undefined;
+  node: Node | undefined;
+  claim: NodeClaim | undefined;
+  nodePool: string | undefined;
+  labels: Readonly<Record<string, string>>;
+  annotations: Readonly<Record<string, string>>;
+  /** Those that count for scheduling: ephemeral and startup taints are left out until it is initialized. */
+  taints: readonly Taint[];
+  capacity: Resources;
+  allocatable: Resources;
+  hostname: string;
+  registered: boolean;
+  initialized: boolean;
+  /** True with a NodeClaim. */
+  managed: boolean;
+  markedForDeletion: boolean;
+  /** Keys of the pods bound to it, sorted. */
+  podKeys: readonly string[];
+};
+
+/** Everything a plan may look at, as one frozen value. */
+export type Snapshot = {
+  readonly nowMs: number;
+  readonly view: ClusterView;
+  /** By node name, sorted by name. */
+  readonly stateNodes: readonly StateNode[];
+  /** Per NodePool name, what its provider can launch for it, by name. Pools without a provider are absent. */
+  readonly instanceTypes: ReadonlyMap<string, readonly InstanceType[]>;
+  /** Core's and the providers' labels. */
+  readonly wellKnownLabels: ReadonlySet<string>;
+  readonly memory: Memory;
+  readonly settings: PlanSettings;
+};
