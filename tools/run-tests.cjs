@@ -11,8 +11,11 @@ if (major < 24) {
 require("node:module").enableCompileCache();
 // "npm test -- src/model" runs the tests below that path.
 var wanted = process.argv.slice(2);
-var globs = wanted.length > 0 ? [] : ["src/**/*.test.ts", "apps/**/*.test.ts", "test/**/*.test.ts", "tools/**/*.test.ts", "bench/**/*.test.ts"];
-wanted.forEach(function (path) {
+var globs =
+  wanted.length > 0
+    ? []
+    : ["src/**/*.test.ts", "apps/**/*.test.ts", "test/**/*.test.ts", "tools/**/*.test.ts", "bench/**/*.test.ts"];
+wanted.forEach((path) => {
   globs.push(/\.ts$/.test(path) ? path : path.replace(/\/$/, "") + "/**/*.test.ts");
 });
 var child = require("node:child_process").spawnSync(

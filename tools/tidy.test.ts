@@ -4,7 +4,10 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 
 const root = new URL("..", import.meta.url).pathname;
-const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root, encoding: "utf8" })
+const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+  cwd: root,
+  encoding: "utf8",
+})
   .split("\0")
   .filter((file) => file !== "" && file !== "LICENSE");
 const read = (file: string): string => readFileSync(root + file, "utf8");
@@ -16,7 +19,11 @@ const bans: readonly { pattern: RegExp; instead: string; in: RegExp; except?: Re
   { pattern: /\.localeCompare\(/, instead: "byText of base/order.ts", in: /\.ts$/ },
   { pattern: /\.forEach\(async\b/, instead: "settleAll of base/settle-all.ts", in: /\.ts$/ },
   { pattern: /\bvi\.mock\b|\bmock\.module\b/, instead: "pass the port as an argument", in: /\.ts$/ },
-  { pattern: /\bnew Error\(/, instead: "UserError, RetryError or InvariantError", in: /^(src|apps)\/(?!.*\.test\.ts$).*\.ts$/ },
+  {
+    pattern: /\bnew Error\(/,
+    instead: "UserError, RetryError or InvariantError",
+    in: /^(src|apps)\/(?!.*\.test\.ts$).*\.ts$/,
+  },
   { pattern: /\b(TODO|FIXME|XXX)\b/, instead: "do it, or say in docs that it is missing", in: /\.(ts|cjs|md)$/ },
   {
     pattern: /\bDate\.now\(|\bnew Date\(\)/,
@@ -30,7 +37,11 @@ const bans: readonly { pattern: RegExp; instead: string; in: RegExp; except?: Re
     in: /^src\/(?!kube\/real-clock|simulation\/api-server\/http\/).*\.ts$/,
     except: /\.test\.ts$/,
   },
-  { pattern: /(^|[^.\w])eval\(|new Function\(/, instead: "plain code: the product runs without code generation", in: /\.ts$/ },
+  {
+    pattern: /(^|[^.\w])eval\(|new Function\(/,
+    instead: "plain code: the product runs without code generation",
+    in: /\.ts$/,
+  },
 ];
 
 describe("tidiness", () => {
@@ -106,6 +117,10 @@ describe("error codes", () => {
     }
     const listed = new Set([...read("docs/errors.md").matchAll(/^\| `(KARP_[A-Z0-9_]+)`/gm)].map((match) => match[1]));
     assert.deepEqual([...used].filter((code) => !listed.has(code)).sort(), [], "in the sources, not in docs/errors.md");
-    assert.deepEqual([...listed].filter((code) => code !== undefined && !used.has(code)).sort(), [], "only in docs/errors.md");
+    assert.deepEqual(
+      [...listed].filter((code) => code !== undefined && !used.has(code)).sort(),
+      [],
+      "only in docs/errors.md",
+    );
   });
 });

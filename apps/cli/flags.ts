@@ -1,0 +1,34 @@
+import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import { UserError } from "../../src/base/errors.ts";
+
+/**
+ * Reads the flags of a command.
+ * @throws UserError KARP_BAD_FLAG naming the flag, for unknown ones, missing values and stray words
+ */
+export function readFlags<T extends ParseArgsOptionsConfig>(command: string, args: string[], options: T) {
+  try {
+    return parseArgs({ args, options, allowPositionals: false, strict: true }).values;
+  } catch (cause) {
+    const what = cause instanceof Error ? (cause.message.split(". ")[0] ?? "") : String(cause);
+    throw new UserError({
+      code: "KARP_BAD_FLAG",
+      what: `karpenter ${command}: ${what}`,
+      remedy: `"karpenter ${command} --help" lists the flags`,
+      cause,
+    });
+  }
+}
+
+/**
+ * A whole number given as a flag.
+ * @throws UserError KARP_BAD_FLAG when it is none or outside the range (both ends included)
+ */
+export function numberFlag(command: string, name: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  throw new UserError({
+    code: "KARP_BAD_FLAG",
+    what: `karpenter ${command}: --${name} is "${text}", not a whole number from ${min} to ${max}`,
+    remedy: `give a whole number from ${min} to ${max}`,
+  });
+}

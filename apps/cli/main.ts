@@ -1,0 +1,83 @@
+import process from "node:process";
+import { InvariantError, UserError } from "../../src/base/errors.ts";
+import type { Io } from "./io.ts";
+import { EXIT } from "./io.ts";
+
+type Command = { summary: string; run(args: string[], io: Io): Promise<number> };
+
+/** Commands are loaded when they are called: the shell completion of `karpenter crds` needs no planner. */
+const commands: Readonly<Record<string, Command>> = {
+  playground: {
+    summary: "start a simulated EKS cluster on loopback with Karpenter at work in it",
+    run: async (args, io) => (await import("../playground/playground.ts")).playgroundCommand(args, io),
+  },
+  plan: {
+    summary: "say which nodes would be bought for the pods in files",
+    run: async (args, io) => (await import("./plan.ts")).planCommand(args, io),
+  },
+  crds: {
+    summary: "print the CustomResourceDefinitions",
+    run: async (args, io) => (await import("./crds.ts")).crdsCommand(args, io),
+  },
+  controller: {
+    summary: "run the controller against a cluster (what the chart starts)",
+    run: async (args, io) => (await import("../controller/controller.ts")).controllerCommand(args, io),
+  },
+};
+
+const io: Io = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  stdin: async () => {
+    let text = "";
+    process.stdin.setEncoding("utf8");
+    for await (const chunk of process.stdin) text += chunk as string;
+    return text;
+  },
+  env: process.env,
+  cwd: process.cwd(),
+  terminal: process.stdout.isTTY ? { columns: process.stdout.columns, rows: process.stdout.rows } : undefined,
+};
+
+process.exitCode = await main(process.argv.slice(2), io);
+
+async function main(argv: string[], io: Io): Promise<number> {
+  const [name, ...args] = argv;
+  try {
+    if (name === undefined || name === "help" || name === "--help" || name === "-h") {
+      io.out(usage());
+      return name === undefined ? EXIT.wrongUse : EXIT.fine;
+    }
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (command === undefined) {
+      throw new UserError({
+        code: "KARP_UNKNOWN_COMMAND",
+        what: `there is no command "${name}"`,
+        remedy: `use one of: ${Object.keys(commands).join(", ")}`,
+      });
+    }
+    return await command.run(args, io);
+  } catch (error) {
+    io.err(`${describe(error)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function usage(): string {
+  const rows = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`);
+  return `Karpenter: a Kubernetes node autoscaler\n\nusage: karpenter COMMAND [OPTION...]\n\n${rows.join("\n")}\n\n"karpenter COMMAND --help" lists the options of a command.\n`;
+}
+
+function describe(error: unknown): string {
+  if (error instanceof UserError) return error.message;
+  if (error instanceof InvariantError) return `${error.stack ?? error.message}\n${JSON.stringify(error.details) ?? ""}`;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** Codes of failures that no other command line would have avoided. */
+const failures: ReadonlySet<string> = new Set(["KARP_PORT_IN_USE", "KARP_NO_CLUSTER"]);
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof UserError && !failures.has(error.code)) return EXIT.wrongUse;
+  return EXIT.failure;
+}
