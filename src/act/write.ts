@@ -1,0 +1,51 @@
+import type { Kind } from "../model/kinds.ts";
+import type { KubeObject } from "../model/object.ts";
+import { isNotFound } from "../ports/kube-api.ts";
+import { mergeDiff } from "./merge-diff.ts";
+import type { Needs } from "./ports.ts";
+
+type WriteNeeds = Pick<Needs, "api" | "mirror">;
+
+/**
+ * Writes what differs between `before` (as the mirror has it) and `after`, as a merge patch that only this very
+ * version accepts: lists such as conditions, taints and finalizers are replaced whole, so another writer's change must
+ * not be lost. The mirror knows of it at once. Without a difference nothing is sent.
+ * @throws ApiError with reason Conflict when somebody wrote in between: back off and decide anew
+ */
+export async function patchObject<T extends KubeObject>(
+  { api, mirror }: WriteNeeds,
+  kind: Kind<T>,
+  before: T,
+  after: T,
+  subresource?: "status",
+): Promise<T> {
+  const difference = mergeDiff(part(before, subresource), part(after, subresource));
+  if (difference === undefined) return before;
+  const { name, namespace, resourceVersion } = before.metadata;
+  const { metadata, ...rest } = difference as { metadata?: Record<string, unknown> };
+  const written = await api.patch(
+    kind,
+    namespace === undefined ? { name } : { name, namespace },
+    { type: "merge", body: { ...rest, metadata: { ...metadata, resourceVersion } } },
+    subresource === undefined ? {} : { subresource },
+  );
+  mirror.remember(written);
+  return written;
+}
+
+/** Deletes this very object (not a later one of the same name). An object that is already gone is fine. */
+export async function deleteObject({ api }: Pick<Needs, "api">, kind: Kind, object: KubeObject): Promise<void> {
+  const { name, namespace, uid } = object.metadata;
+  try {
+    await api.delete(kind, namespace === undefined ? { name } : { name, namespace }, { preconditions: { uid } });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+function part(object: KubeObject, subresource: "status" | undefined): Record<string, unknown> {
+  const { status, ...rest } = object as KubeObject & { status?: unknown };
+  if (subresource === "status") return { status: status ?? {} };
+  const { resourceVersion: _, generation: __, ...metadata } = rest.metadata;
+  return { ...rest, metadata };
+}

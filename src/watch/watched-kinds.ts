@@ -1,0 +1,64 @@
+import type { ClusterView } from "../model/cluster-view.ts";
+import {
+  CSI_NODES,
+  DAEMON_SETS,
+  EC2_NODE_CLASSES,
+  type Kind,
+  KWOK_NODE_CLASSES,
+  NAMESPACES,
+  NODE_CLAIMS,
+  NODE_POOLS,
+  NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  POD_DISRUPTION_BUDGETS,
+  PODS,
+  STORAGE_CLASSES,
+  VOLUME_ATTACHMENTS,
+} from "../model/kinds.ts";
+import type { KubeObject } from "../model/object.ts";
+
+/** The maps of ClusterView that hold objects, without the indexes. */
+export type Slot = Exclude<keyof ClusterView, "podsByNode" | "unboundPods" | "nodeByProviderId" | "claimByProviderId">;
+
+export type WatchedKind = {
+  kind: Kind;
+  slot: Slot;
+  /** A kind that the server may not have: until it does, it counts as empty. */
+  optional: boolean;
+};
+
+const CORE: readonly WatchedKind[] = [
+  watched(PODS, "pods"),
+  watched(NODES, "nodes"),
+  watched(NODE_CLAIMS, "nodeClaims"),
+  watched(NODE_POOLS, "nodePools"),
+  watched(DAEMON_SETS, "daemonSets"),
+  watched(POD_DISRUPTION_BUDGETS, "podDisruptionBudgets"),
+  watched(NAMESPACES, "namespaces"),
+  watched(PERSISTENT_VOLUME_CLAIMS, "persistentVolumeClaims"),
+  watched(PERSISTENT_VOLUMES, "persistentVolumes"),
+  watched(STORAGE_CLASSES, "storageClasses"),
+  watched(CSI_NODES, "csiNodes"),
+  watched(VOLUME_ATTACHMENTS, "volumeAttachments"),
+];
+
+const NODE_CLASS_KINDS: readonly Kind[] = [KWOK_NODE_CLASSES as Kind, EC2_NODE_CLASSES as Kind];
+
+/** What the mirror watches for a provider that serves these node classes. */
+export function watchedKinds(nodeClasses: readonly { group: string; kind: string }[]): readonly WatchedKind[] {
+  const classes = NODE_CLASS_KINDS.filter((known) =>
+    nodeClasses.some(({ group, kind }) => group === known.group && kind === known.kind),
+  );
+  return [...CORE, ...classes.map((kind): WatchedKind => ({ kind, slot: "nodeClasses", optional: true }))];
+}
+
+/** Of the kind's objects: ClusterView's key. Node classes of several kinds share one map. */
+export function slotKey(watchedKind: WatchedKind, key: string): string {
+  const { kind, slot } = watchedKind;
+  return slot === "nodeClasses" ? `${kind.group}/${kind.kind}/${key}` : key;
+}
+
+function watched<T extends KubeObject>(kind: Kind<T>, slot: Slot): WatchedKind {
+  return { kind: kind as Kind, slot, optional: false };
+}
