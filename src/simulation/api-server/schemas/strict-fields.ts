@@ -1,0 +1,125 @@
+import type { FieldType, ScalarName, StructType } from "./schema-table.ts";
+
+export type FieldProblems = {
+  /** Paths such as "spec.template.spec.containers[0].imagee", in order of the object. */
+  unknown: string[];
+  /** The first value of a wrong type, in the words of Go's JSON decoder; then the object cannot be read at all. */
+  wrongType?: string;
+};
+
+/** Compares an object with its built-in type: what a Kubernetes server's decoder would not take. */
+export function checkFields(type: StructType, object: unknown): FieldProblems {
+  const problems: FieldProblems = { unknown: [] };
+  checkStruct({ type, goName: type.goName, jsonPath: [] }, object, "", problems);
+  return problems;
+}
+
+/** Where Go's decoder stands: the innermost struct that has a name, and the path of JSON keys without list indexes. */
+type Place = { type: StructType; goName: string; jsonPath: readonly string[] };
+
+function checkStruct(place: Place, value: unknown, path: string, problems: FieldProblems): void {
+  if (value === null) return;
+  if (!isRecord(value)) {
+    complain(problems, place, value, `v1.${place.type.goName}`);
+    return;
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    const here = path === "" ? key : `${path}.${key}`;
+    const field = place.type.fields.get(key);
+    if (field === undefined) problems.unknown.push(here);
+    else
+      check(
+        field.type,
+        { ...place, goName: place.type.goName, jsonPath: [...place.jsonPath, key] },
+        inner,
+        here,
+        problems,
+      );
+  }
+}
+
+function check(type: FieldType, place: Place, value: unknown, path: string, problems: FieldProblems): void {
+  if (value === null || value === undefined) return;
+  switch (type.kind) {
+    case "scalar":
+      if (!isOfScalar(type.name, value)) complain(problems, place, value, goScalar(type.name));
+      return;
+    case "struct":
+      checkStruct({ ...place, type: type.type }, value, path, problems);
+      return;
+    case "list":
+      if (!Array.isArray(value)) complain(problems, place, value, goName(type));
+      else for (const [i, item] of value.entries()) check(type.of, place, item, `${path}[${i}]`, problems);
+      return;
+    case "map":
+      if (!isRecord(value)) complain(problems, place, value, goName(type));
+      else for (const [key, item] of Object.entries(value)) check(type.of, place, item, `${path}.${key}`, problems);
+      return;
+  }
+}
+
+function complain(problems: FieldProblems, place: Place, value: unknown, goType: string): void {
+  const field =
+    place.jsonPath.length === 0 ? "" : `Go struct field ${place.goName}.${place.jsonPath.join(".")} of type `;
+  const of = field === "" ? `Go value of type ${goType}` : `${field}${goType}`;
+  problems.wrongType ??= `json: cannot unmarshal ${jsonName(value)} into ${of}`;
+}
+
+function jsonName(value: unknown): string {
+  if (Array.isArray(value)) return "array";
+  if (typeof value === "boolean") return "bool";
+  return typeof value;
+}
+
+const INTEGER_LIMIT: Partial<Record<ScalarName, number>> = { int32: 2 ** 31, int64: 2 ** 63 };
+
+function isOfScalar(name: ScalarName, value: unknown): boolean {
+  switch (name) {
+    case "any":
+      return true;
+    case "bool":
+      return typeof value === "boolean";
+    case "int32":
+    case "int64":
+      return Number.isInteger(value) && Math.abs(value as number) <= (INTEGER_LIMIT[name] ?? 0);
+    case "float64":
+      return typeof value === "number";
+    case "quantity":
+    case "intOrString":
+      return typeof value === "string" || typeof value === "number";
+    case "fieldsV1":
+      return isRecord(value);
+    case "extraValue":
+      return Array.isArray(value);
+    case "string":
+    case "bytes":
+    case "time":
+    case "microTime":
+    case "duration":
+      return typeof value === "string";
+  }
+}
+
+function goName(type: FieldType): string {
+  if (type.kind === "list") return `[]${goName(type.of)}`;
+  if (type.kind === "map") return `map[string]${goName(type.of)}`;
+  if (type.kind === "struct") return `${type.type.name.split(".").at(-2)}.${type.type.goName}`;
+  return goScalar(type.name);
+}
+
+const GO_SCALARS: Partial<Record<ScalarName, string>> = {
+  bytes: "[]uint8",
+  quantity: "resource.Quantity",
+  intOrString: "intstr.IntOrString",
+  time: "v1.Time",
+  microTime: "v1.MicroTime",
+  fieldsV1: "v1.FieldsV1",
+  extraValue: "[]string",
+};
+function goScalar(name: ScalarName): string {
+  return GO_SCALARS[name] ?? name;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
