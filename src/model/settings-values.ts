@@ -1,0 +1,134 @@
+/** What a text stands for, or what was expected instead. */
+export type Parsed<T> = { value: T } | { expected: string };
+
+/** How values of one type are written on the command line and in the environment. */
+export type ValueType<T> = {
+  readonly name: string;
+  /** Of a flag. */
+  parse(text: string): Parsed<T>;
+  /** Of a variable, where that differs. */
+  parseVariable?(text: string): Parsed<T>;
+  /** A variable that does not parse ends the start too; otherwise the default stands and a warning tells. */
+  readonly isStrictVariable?: boolean;
+  /** May stand alone (--name), and takes a value only after "=". */
+  readonly isSwitch?: boolean;
+  print(value: T): string;
+};
+
+export const TEXT: ValueType<string> = { name: "string", parse: (text) => ({ value: text }), print: (value) => value };
+
+export const TEXTS: ValueType<readonly string[]> = {
+  name: "comma list",
+  parse: (text) => ({ value: text.split(",").filter((item) => item !== "") }),
+  print: (values) => values.join(","),
+};
+
+/** Words of Go's strconv.ParseBool, which variables accept. */
+const TRUE_WORDS: readonly string[] = ["1", "t", "T", "TRUE", "true", "True"];
+const FALSE_WORDS: readonly string[] = ["0", "f", "F", "FALSE", "false", "False"];
+
+export function parseBooleanWord(text: string): boolean | undefined {
+  if (TRUE_WORDS.includes(text)) return true;
+  return FALSE_WORDS.includes(text) ? false : undefined;
+}
+
+export const BOOLEAN: ValueType<boolean> = {
+  name: "bool",
+  isSwitch: true,
+  parse(text) {
+    if (text === "true") return { value: true };
+    return text === "false" ? { value: false } : { expected: "true or false" };
+  },
+  parseVariable(text) {
+    const value = parseBooleanWord(text);
+    return value === undefined ? { expected: "true or false" } : { value };
+  },
+  print: String,
+};
+
+/** A whole number from `min` to `max`, both included. */
+export function wholeNumber(min: number, max: number): ValueType<number> {
+  const expected =
+    max === Number.MAX_SAFE_INTEGER ? `a whole number from ${min} on` : `a whole number from ${min} to ${max}`;
+  return {
+    name: "int",
+    parse(text) {
+      const value = /^[+-]?(\d+|0[xX][0-9a-fA-F]+)$/.test(text) ? Number(text) : Number.NaN;
+      return Number.isSafeInteger(value) && value >= min && value <= max ? { value } : { expected };
+    },
+    print: String,
+  };
+}
+
+/** US dollars or another measure, at least 0. */
+export const AMOUNT: ValueType<number> = {
+  name: "number",
+  parse(text) {
+    const value = /^\+?(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN;
+    return Number.isFinite(value) ? { value } : { expected: "a number of at least 0, as in 0.01" };
+  },
+  print: String,
+};
+
+const UNIT_MS: ReadonlyMap<string, number> = new Map([
+  ["ns", 1e-6],
+  ["us", 1e-3],
+  ["µs", 1e-3],
+  ["μs", 1e-3],
+  ["ms", 1],
+  ["s", 1_000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+]);
+
+/** Milliseconds of a Go duration ("1h30m", "1.5s", "0"), or undefined when it is none. Signs are allowed. */
+export function parseGoDuration(text: string): number | undefined {
+  const body = text.replace(/^[+-]/, "");
+  if (body === "0") return 0;
+  if (!/^((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+$/.test(body)) return undefined;
+  let sumMs = 0;
+  for (const [, amount, unit] of body.matchAll(/([\d.]+)([^\d.]+)/g)) {
+    sumMs += Number(amount) * (UNIT_MS.get(unit ?? "") ?? Number.NaN);
+  }
+  return text.startsWith("-") ? -sumMs : sumMs;
+}
+
+/** A duration in milliseconds as Go prints it: "10s", "1m30s", "1.5s", "250ms". */
+export function formatGoDuration(ms: number): string {
+  if (ms === 0) return "0s";
+  if (Math.abs(ms) < 1_000) return `${ms}ms`;
+  const sign = ms < 0 ? "-" : "";
+  const seconds = Math.abs(ms) / 1_000;
+  const hours = Math.floor(seconds / 3_600);
+  const minutes = Math.floor((seconds % 3_600) / 60);
+  const rest = Number((seconds % 60).toFixed(6));
+  return `${sign}${hours > 0 ? `${hours}h` : ""}${hours > 0 || minutes > 0 ? `${minutes}m` : ""}${rest}s`;
+}
+
+/** In milliseconds, at least `minMs`. */
+export function duration(minMs: number): ValueType<number> {
+  return {
+    name: "duration",
+    parse(text) {
+      const value = parseGoDuration(text);
+      if (value !== undefined && value >= minMs) return { value };
+      return { expected: `a duration of at least ${formatGoDuration(minMs)}, as in 10s or 1m30s` };
+    },
+    print: formatGoDuration,
+  };
+}
+
+/** One of a few words, upper and lower case as written. */
+export function oneOf<const T extends string>(words: readonly T[]): ValueType<T> {
+  return {
+    name: words.filter((word) => word !== "").join(" | "),
+    isStrictVariable: true,
+    parse(text) {
+      const value = words.find((word) => word === text);
+      return value === undefined
+        ? { expected: words.map((word) => (word === "" ? '""' : word)).join(" or ") }
+        : { value };
+    },
+    print: (value) => value,
+  };
+}
