@@ -1,10 +1,14 @@
 import type { Random } from "../base/random.ts";
 import type { ClusterView } from "../model/cluster-view.ts";
+import { apiVersionOf, resourceOf } from "../model/kinds.ts";
 import type { KubeObject } from "../model/object.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
 import type { Log } from "../ports/telemetry.ts";
 import type { Change } from "../runtime/controller.ts";
+import { ClusterStore } from "./cluster-store.ts";
+import { KindWatcher } from "./kind-watcher.ts";
+import { type WatchedKind, watchedKinds } from "./watched-kinds.ts";
 
 export type MirrorOptions = {
   api: KubeApi;
@@ -36,6 +40,91 @@ export interface Mirror {
 }
 
 /** Starts listing and watching at once. */
-export function startMirror(_options: MirrorOptions): Mirror {
-  throw new RangeError("follows");
+export function startMirror(options: MirrorOptions): Mirror {
+  return new ListWatchMirror(options);
+}
+
+class ListWatchMirror implements Mirror {
+  readonly #store = new ClusterStore();
+  readonly #log: Log;
+  readonly #listeners = new Set<(change: Change) => void>();
+  readonly #watchers: KindWatcher[];
+  readonly #byApiKind = new Map<string, WatchedKind>();
+  readonly #notListed = new Set<string>();
+  readonly #synced = Promise.withResolvers<void>();
+
+  constructor({ api, clock, random, log, nodeClasses }: MirrorOptions) {
+    this.#log = log.with({ logger: "mirror" });
+    const kinds = watchedKinds(nodeClasses);
+    for (const watched of kinds) {
+      this.#byApiKind.set(`${apiVersionOf(watched.kind)} ${watched.kind.kind}`, watched);
+      this.#notListed.add(resourceOf(watched.kind));
+    }
+    this.#watchers = kinds.map((watched) => {
+      const own = random.fork(resourceOf(watched.kind));
+      return new KindWatcher({
+        watched,
+        api,
+        clock,
+        random: own,
+        log: this.#log,
+        onList: (objects, version) => this.#listed(watched, objects, version),
+        onEvent: (event) =>
+          this.#publish(
+            event.type === "DELETED"
+              ? this.#store.remove(watched, event.object)
+              : this.#store.put(watched, event.object),
+          ),
+      });
+    });
+  }
+
+  get live(): ClusterView {
+    return this.#store.live;
+  }
+
+  view(): ClusterView {
+    return this.#store.view();
+  }
+
+  isSynced(): boolean {
+    return this.#notListed.size === 0;
+  }
+
+  whenSynced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
+  subscribe(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  remember(object: KubeObject): void {
+    const watched = this.#byApiKind.get(`${object.apiVersion} ${object.kind}`);
+    if (watched !== undefined) this.#publish(this.#store.put(watched, object));
+  }
+
+  async stop(): Promise<void> {
+    this.#synced.resolve();
+    await Promise.all(this.#watchers.map((watcher) => watcher.stop()));
+    this.#listeners.clear();
+  }
+
+  #listed(watched: WatchedKind, objects: readonly KubeObject[], version: string | undefined): void {
+    this.#publish(this.#store.replaceAll(watched, objects, version));
+    if (this.#notListed.delete(resourceOf(watched.kind)) && this.#notListed.size === 0) this.#synced.resolve();
+  }
+
+  #publish(changes: readonly Change[]): void {
+    for (const change of changes) {
+      for (const listener of this.#listeners) {
+        try {
+          listener(change);
+        } catch (error) {
+          this.#log.error("a listener failed", { key: change.key, resource: resourceOf(change.kind), error });
+        }
+      }
+    }
+  }
 }
