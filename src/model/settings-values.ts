@@ -1,3 +1,5 @@
+import { formatDuration, parseDuration } from "./duration.ts";
+
 /** What a text stands for, or what was expected instead. */
 export type Parsed<T> = { value: T } | { expected: string };
 
@@ -70,51 +72,16 @@ export const AMOUNT: ValueType<number> = {
   print: String,
 };
 
-const UNIT_MS: ReadonlyMap<string, number> = new Map([
-  ["ns", 1e-6],
-  ["us", 1e-3],
-  ["µs", 1e-3],
-  ["μs", 1e-3],
-  ["ms", 1],
-  ["s", 1_000],
-  ["m", 60_000],
-  ["h", 3_600_000],
-]);
-
-/** Milliseconds of a Go duration ("1h30m", "1.5s", "0"), or undefined when it is none. Signs are allowed. */
-export function parseGoDuration(text: string): number | undefined {
-  const body = text.replace(/^[+-]/, "");
-  if (body === "0") return 0;
-  if (!/^((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+$/.test(body)) return undefined;
-  let sumMs = 0;
-  for (const [, amount, unit] of body.matchAll(/([\d.]+)([^\d.]+)/g)) {
-    sumMs += Number(amount) * (UNIT_MS.get(unit ?? "") ?? Number.NaN);
-  }
-  return text.startsWith("-") ? -sumMs : sumMs;
-}
-
-/** A duration in milliseconds as Go prints it: "10s", "1m30s", "1.5s", "250ms". */
-export function formatGoDuration(ms: number): string {
-  if (ms === 0) return "0s";
-  if (Math.abs(ms) < 1_000) return `${ms}ms`;
-  const sign = ms < 0 ? "-" : "";
-  const seconds = Math.abs(ms) / 1_000;
-  const hours = Math.floor(seconds / 3_600);
-  const minutes = Math.floor((seconds % 3_600) / 60);
-  const rest = Number((seconds % 60).toFixed(6));
-  return `${sign}${hours > 0 ? `${hours}h` : ""}${hours > 0 || minutes > 0 ? `${minutes}m` : ""}${rest}s`;
-}
-
 /** In milliseconds, at least `minMs`. */
 export function duration(minMs: number): ValueType<number> {
   return {
     name: "duration",
     parse(text) {
-      const value = parseGoDuration(text);
+      const value = parseDuration(text);
       if (value !== undefined && value >= minMs) return { value };
-      return { expected: `a duration of at least ${formatGoDuration(minMs)}, as in 10s or 1m30s` };
+      return { expected: `a duration of at least ${formatDuration(minMs)}, as in 10s or 1m30s` };
     },
-    print: formatGoDuration,
+    print: formatDuration,
   };
 }
 

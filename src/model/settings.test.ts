@@ -3,7 +3,6 @@ import { describe, it } from "node:test";
 import { UserError } from "../base/errors.ts";
 import { asksForHelp, defaultSettings, parseSettings, settingsHelp } from "./settings.ts";
 import { SETTINGS_TABLE } from "./settings-table.ts";
-import { formatGoDuration, parseGoDuration } from "./settings-values.ts";
 
 const start = (argv: string[], env: Record<string, string> = {}) => parseSettings({ argv, env });
 
@@ -163,26 +162,5 @@ describe("settings", () => {
     assert.equal(help.find(({ flag }) => flag === "batch-max-duration")?.default, "10s");
     assert.equal(asksForHelp(["--metrics-port=1", "-h"]), true);
     assert.equal(asksForHelp(["--metrics-port=1"]), false);
-  });
-
-  it("write and read durations as Go does", () => {
-    const cases: [string, number | undefined][] = [
-      ["0", 0],
-      ["1h30m", 5_400_000],
-      ["1.5s", 1_500],
-      [".5m", 30_000],
-      ["250ms", 250],
-      ["500us", 0.5],
-      ["-2s", -2_000],
-      ["10", undefined],
-      ["1d", undefined],
-      ["", undefined],
-      ["s", undefined],
-      ["1 s", undefined],
-    ];
-    for (const [text, want] of cases) assert.equal(parseGoDuration(text), want, text);
-    for (const text of ["0s", "10s", "1m30s", "1.5s", "250ms", "1h0m0s", "720h0m1s"]) {
-      assert.equal(formatGoDuration(parseGoDuration(text) ?? Number.NaN), text);
-    }
   });
 });
