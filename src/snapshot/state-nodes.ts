@@ -1,0 +1,127 @@
+import { byText } from "../base/order.ts";
+import type { ClusterView } from "../model/cluster-view.ts";
+import type { Node, ResourceList, Taint } from "../model/core.ts";
+import {
+  HOSTNAME_LABEL,
+  INITIALIZED_LABEL,
+  INSTANCE_TYPE_LABEL,
+  NODE_POOL_LABEL,
+  REGISTERED_LABEL,
+} from "../model/labels.ts";
+import type { NodeClaim } from "../model/resources/node-claim.ts";
+import { parseResources, type Resources } from "../model/resources.ts";
+import { isEphemeralTaint, isSameTaint, mergeTaints } from "../model/taints.ts";
+import type { Memory, StateNode } from "./snapshot.ts";
+
+/**
+ * Nodes and claims as planning sees them: one entry per Node, per claim whose Node has not come yet, or for both merged
+ * by provider id. Sorted by name.
+ * @source reference of the scheduling rules, section 16
+ */
+export function stateNodesOf(view: ClusterView, memory: Pick<Memory, "markedForDeletion">): readonly StateNode[] {
+  const states: StateNode[] = [];
+  const merged = new Set<string>();
+  for (const node of view.nodes.values()) {
+    const claim = claimOf(view, node);
+    if (!isKnown(node, claim)) continue;
+    if (claim !== undefined) merged.add(claim.metadata.name);
+    states.push(stateNode(view, memory, node, claim));
+  }
+  for (const claim of view.nodeClaims.values()) {
+    if (!merged.has(claim.metadata.name)) states.push(stateNode(view, memory, undefined, claim));
+  }
+  return states.sort((a, b) => byText(a.name, b.name));
+}
+
+function claimOf(view: ClusterView, node: Node): NodeClaim | undefined {
+  const name = node.spec.providerID === undefined ? undefined : view.claimByProviderId.get(node.spec.providerID);
+  return name === undefined ? undefined : view.nodeClaims.get(name);
+}
+
+/** A node of ours that does not yet say what it is tells nothing: its claim speaks for it until then. */
+function isKnown(node: Node, claim: NodeClaim | undefined): boolean {
+  const labels = node.metadata.labels ?? {};
+  if ((node.spec.providerID ?? "") === "") return labels[NODE_POOL_LABEL] === undefined;
+  const isInitialized = labels[INITIALIZED_LABEL] === "true";
+  return claim === undefined || isInitialized || labels[INSTANCE_TYPE_LABEL] !== undefined;
+}
+
+function stateNode(
+  view: ClusterView,
+  memory: Pick<Memory, "markedForDeletion">,
+  node: Node | undefined,
+  claim: NodeClaim | undefined,
+): StateNode {
+  const managed = claim !== undefined;
+  const nodeLabels = node?.metadata.labels ?? {};
+  const registered = node !== undefined && (!managed || nodeLabels[REGISTERED_LABEL] === "true");
+  const initialized = node !== undefined && (!managed || nodeLabels[INITIALIZED_LABEL] === "true");
+  const speaker = registered ? node : (claim ?? node);
+  const name = speaker?.metadata.name ?? "";
+  const labels = { ...speaker?.metadata.labels };
+  const hostname = labels[HOSTNAME_LABEL] ?? name;
+  return {
+    name,
+    providerId: node?.spec.providerID ?? claim?.status?.providerID,
+    node,
+    claim,
+    nodePool: labels[NODE_POOL_LABEL],
+    labels: { ...labels, [HOSTNAME_LABEL]: hostname },
+    annotations: speaker?.metadata.annotations ?? {},
+    taints: taintsOf(node, claim, registered, initialized),
+    capacity: amounts(node?.status?.capacity, claim?.status?.capacity, initialized),
+    allocatable: amounts(node?.status?.allocatable, claim?.status?.allocatable, initialized),
+    hostname,
+    registered,
+    initialized,
+    managed,
+    markedForDeletion: isMarked(memory, node, claim),
+    podKeys: node === undefined ? [] : podsOn(view, node.metadata.name),
+  };
+}
+
+const CORDONED: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
+
+function taintsOf(
+  node: Node | undefined,
+  claim: NodeClaim | undefined,
+  registered: boolean,
+  initialized: boolean,
+): readonly Taint[] {
+  const taints = registered || claim === undefined ? (node?.spec.taints ?? []) : (claim.spec.taints ?? []);
+  const all = node?.spec.unschedulable === true ? mergeTaints(taints, [CORDONED]) : taints;
+  if (claim === undefined || initialized) return all;
+  const startup = claim.spec.startupTaints ?? [];
+  return all.filter((taint) => !isEphemeralTaint(taint) && !startup.some((other) => isSameTaint(other, taint)));
+}
+
+/** A starting node reports zeros for what its device plugins have not announced yet: the claim knows better. */
+function amounts(ofNode: ResourceList | undefined, ofClaim: ResourceList | undefined, initialized: boolean): Resources {
+  const reported = parseResources(ofNode);
+  if (initialized) return reported;
+  const filled: Record<string, number> = { ...reported };
+  const expected = parseResources(ofClaim);
+  for (const name of Object.keys(expected)) {
+    if ((filled[name] ?? 0) === 0) filled[name] = expected[name] ?? 0;
+  }
+  return filled;
+}
+
+function isMarked(
+  memory: Pick<Memory, "markedForDeletion">,
+  node: Node | undefined,
+  claim: NodeClaim | undefined,
+): boolean {
+  if (claim === undefined) return node?.metadata.deletionTimestamp !== undefined;
+  if (memory.markedForDeletion.has(claim.metadata.name) || claim.metadata.deletionTimestamp !== undefined) return true;
+  return (claim.status?.conditions ?? []).some((c) => c.type === "InstanceTerminating" && c.status === "True");
+}
+
+function podsOn(view: ClusterView, nodeName: string): readonly string[] {
+  const keys: string[] = [];
+  for (const key of view.podsByNode.get(nodeName) ?? []) {
+    const phase = view.pods.get(key)?.status?.phase;
+    if (phase !== "Failed" && phase !== "Succeeded") keys.push(key);
+  }
+  return keys.sort(byText);
+}
