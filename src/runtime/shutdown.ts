@@ -1,0 +1,35 @@
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/telemetry.ts";
+
+export type ShutdownStep = { name: string; run(): Promise<void> };
+
+/**
+ * Runs the steps one after the other, each whether or not the one before failed, and gives up when the grace has passed.
+ * @returns whether every step ended well in time; never rejects
+ */
+export async function shutDown(needs: {
+  steps: readonly ShutdownStep[];
+  graceMs: number;
+  clock: Clock;
+  log: Log;
+}): Promise<boolean> {
+  const { steps, graceMs, clock, log } = needs;
+  const untilMs = clock.nowMs() + graceMs;
+  let isClean = true;
+  for (const { name, run } of steps) {
+    const ending = new AbortController();
+    const late = clock.sleep(Math.max(0, untilMs - clock.nowMs()), ending.signal).then(() => "late" as const);
+    const ended = run().then(
+      () => "clean" as const,
+      (error: unknown) => {
+        log.error("a step of the shutdown failed", { step: name, error });
+        return "failed" as const;
+      },
+    );
+    const result = await Promise.race([ended, late]);
+    ending.abort();
+    if (result === "late") log.error("the shutdown took too long", { step: name, graceMs });
+    isClean &&= result === "clean";
+  }
+  return isClean;
+}
