@@ -1,0 +1,60 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { stringify } from "yaml";
+import { UserError } from "../../src/base/errors.ts";
+import { crdOf } from "../../src/model/resources/crd.ts";
+import { CUSTOM_RESOURCES } from "../../src/model/resources/custom-resources.ts";
+import { readFlags } from "./flags.ts";
+import { EXIT, type Io } from "./io.ts";
+
+const USAGE = `Prints Karpenter's CustomResourceDefinitions as YAML.
+
+usage: karpenter crds [--out DIR|-]
+
+  --out DIR   writes one file per kind into the folder, which is made if it is missing
+  --out -     prints them, separated by --- (the default): karpenter crds | kubectl apply --server-side -f -
+`;
+
+/**
+ * `karpenter crds`: the definitions that the chart installs and the simulated cluster serves, from the same source.
+ * @throws UserError KARP_BAD_FLAG, KARP_CANNOT_WRITE
+ */
+export async function crdsCommand(args: string[], io: Io): Promise<number> {
+  const flags = readFlags("crds", args, {
+    out: { type: "string", default: "-" },
+    help: { type: "boolean", short: "h", default: false },
+  });
+  if (flags.help) {
+    io.out(USAGE);
+    return EXIT.fine;
+  }
+  const documents = CUSTOM_RESOURCES.map((resource) => ({
+    file: `${resource.kind.group}_${resource.kind.plural}.yaml`,
+    text: yamlOf(crdOf(resource)),
+  }));
+  if (flags.out === "-") io.out(documents.map(({ text }) => text).join(""));
+  else await writeAll(resolve(io.cwd, flags.out), documents, io);
+  return EXIT.fine;
+}
+
+/** Long patterns and rules stay on one line: folded ones are hard to read and to compare. */
+function yamlOf(crd: unknown): string {
+  return `---\n${stringify(crd, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+}
+
+async function writeAll(folder: string, documents: { file: string; text: string }[], io: Io): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    for (const { file, text } of documents) {
+      await writeFile(join(folder, file), text);
+      io.out(`${join(folder, file)}\n`);
+    }
+  } catch (cause) {
+    throw new UserError({
+      code: "KARP_CANNOT_WRITE",
+      what: `the definitions could not be written to ${folder}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      remedy: "name a folder that you may write to with --out, or print them with --out -",
+      cause,
+    });
+  }
+}
