@@ -4,7 +4,8 @@ import type { Log } from "../ports/telemetry.ts";
 export type ShutdownStep = { name: string; run(): Promise<void> };
 
 /**
- * Runs the steps one after the other, each whether or not the one before failed, and gives up when the grace has passed.
+ * Runs the steps one after the other, also after one that failed. When the grace has passed, the rest is left out: to
+ * give the Lease back while work goes on would let two work at once.
  * @returns whether every step ended well in time; never rejects
  */
 export async function shutDown(needs: {
@@ -28,7 +29,10 @@ export async function shutDown(needs: {
     );
     const result = await Promise.race([ended, late]);
     ending.abort();
-    if (result === "late") log.error("the shutdown took too long", { step: name, graceMs });
+    if (result === "late") {
+      log.error("the shutdown took too long", { step: name, graceMs });
+      return false;
+    }
     isClean &&= result === "clean";
   }
   return isClean;
