@@ -1,17 +1,42 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { UserError } from "../../../base/errors.ts";
 import type { Clock } from "../../../ports/clock.ts";
+import { ApiError } from "../../../ports/kube-api.ts";
 import type { ApiServer } from "../api-server.ts";
+import { forbidden, internalError } from "../refusals.ts";
+import { readAccept } from "./accept.ts";
+import { AUTOSCALING_V1 } from "./autoscaling-v1.ts";
+import { type Answered, answerJson, answerText, type Call, type Served } from "./call.ts";
+import {
+  AGGREGATED_DISCOVERY,
+  aggregatedDiscovery,
+  coreVersions,
+  groupList,
+  oneGroup,
+  resourceList,
+  VERSION,
+} from "./discovery.ts";
+import { methodNotAllowedOnPath, unknownPath } from "./http-refusals.ts";
+import { METRICS_RESOURCES } from "./metrics-api.ts";
+import { openApiOf } from "./openapi.ts";
+import { readResourcePath } from "./request-path.ts";
+import { resourceCall } from "./resource-call.ts";
+import { REVIEW_RESOURCES } from "./reviews.ts";
 import type { ForwardSource, LogSource, UsageSource } from "./sources.ts";
 
 export type ServeOptions = {
   server: ApiServer;
   /** Loopback only: "127.0.0.1" (default) or "::1". */
-  host?: string;
+  host?: "127.0.0.1" | "::1";
   /** 0 (default): any free one. */
   port?: number;
-  /** The world's time, for ages; the machine's when absent. */
-  clock?: Pick<Clock, "nowMs">;
+  /** The world's time, for ages. */
+  clock: Pick<Clock, "nowMs">;
   logs?: LogSource;
+  /** Without it metrics.k8s.io is not served. */
   usage?: UsageSource;
+  /** Without it port-forward is refused. */
   forward?: ForwardSource;
 };
 
@@ -25,8 +50,174 @@ export type ServedApi = {
 
 /**
  * Serves the simulated API server over plain HTTP on loopback, so that kubectl works.
- * @throws UserError when the port is taken
+ * @throws UserError when the port cannot be had
  */
 export async function serveApi(options: ServeOptions): Promise<ServedApi> {
-  throw new Error(`not yet ${options.port}`);
+  const host = options.host ?? "127.0.0.1";
+  const virtual = [AUTOSCALING_V1, ...REVIEW_RESOURCES, ...(options.usage === undefined ? [] : METRICS_RESOURCES)];
+  const served: Served = {
+    server: options.server,
+    clock: options.clock,
+    logs: options.logs,
+    usage: options.usage,
+    forward: options.forward,
+    openApi: openApiOf(options.server, virtual),
+    virtual,
+  };
+  const http = createServer((request, response) => {
+    answer(served, request, response).catch((error: unknown) => response.destroy(asError(error)));
+  });
+  const port = await listen(http, host, options.port ?? 0);
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    port,
+    close: () => close(http),
+  };
 }
+
+function listen(http: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    http.once("error", (cause: NodeJS.ErrnoException) => {
+      const what =
+        cause.code === "EADDRINUSE" ? `port ${port} is in use` : `cannot listen on ${host}:${port}: ${cause.message}`;
+      reject(
+        new UserError({ code: "KARP_PORT_IN_USE", what, remedy: "choose another port, or 0 for any free one", cause }),
+      );
+    });
+    http.listen({ host, port }, () => resolve((http.address() as AddressInfo).port));
+  });
+}
+
+function close(http: Server): Promise<void> {
+  return new Promise((resolve) => {
+    http.close(() => resolve());
+    http.closeAllConnections();
+  });
+}
+
+async function answer(served: Served, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const call = callOf(served, request, response);
+  try {
+    refuseStrangers(request);
+    await route(call);
+  } catch (error) {
+    const refused = error instanceof ApiError ? error : internalError(asError(error).message);
+    if (response.headersSent) response.destroy(asError(error));
+    else refuse(call, refused);
+  }
+}
+
+function refuse(call: Call, { code, status }: ApiError): void {
+  const retryAfter = status.details?.retryAfterSeconds;
+  answerJson(call, code, status, retryAfter === undefined ? {} : { "retry-after": String(retryAfter) });
+}
+
+function callOf(served: Served, request: IncomingMessage, response: ServerResponse): Call {
+  const url = new URL(request.url ?? "/", "http://localhost");
+  return {
+    served,
+    request,
+    response,
+    method: request.method ?? "GET",
+    url,
+    segments: url.pathname
+      .split("/")
+      .filter((segment) => segment !== "")
+      .map(decode),
+    accept: readAccept(request.headers.accept),
+  };
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+const OURSELVES = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
+
+/**
+ * A page in somebody's browser must not reach the cluster: neither under another name that leads to loopback, nor by a
+ * request across sites. @throws ApiError 403
+ */
+function refuseStrangers({ headers }: IncomingMessage): void {
+  const nobody = { group: "", version: "", kind: "", plural: "requests", namespaced: false };
+  if (headers.origin !== undefined) throw forbidden(nobody, headers.origin, "this server answers no web pages");
+  if (headers.host === undefined || !OURSELVES.test(headers.host)) {
+    throw forbidden(nobody, headers.host ?? "", "this server is known as 127.0.0.1 or localhost only");
+  }
+}
+
+async function route(call: Call): Promise<Answered> {
+  const path = readResourcePath(call.segments);
+  if (path !== undefined) return resourceCall(call, path);
+  if (call.method !== "GET" && call.method !== "HEAD") throw methodNotAllowedOnPath();
+  const [first, ...rest] = call.segments;
+  switch (first) {
+    case "api":
+    case "apis":
+      return discover(call);
+    case "version":
+      return answerJson(call, 200, VERSION);
+    case "healthz":
+    case "livez":
+    case "readyz":
+      return answerText(call, 200, "ok");
+    case "openapi":
+      return describeSchemas(call, rest);
+    case undefined:
+      return answerJson(call, 200, {
+        paths: ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"],
+      });
+    default:
+      throw unknownPath();
+  }
+}
+
+function discover(call: Call): Answered {
+  const [root, group, version] = call.segments;
+  const all = [...call.served.server.resources(), ...call.served.virtual];
+  const isCore = root === "api";
+  if (group === undefined) {
+    if (call.accept.wantsAggregatedDiscovery) {
+      return answerJson(call, 200, aggregatedDiscovery(all, isCore), {
+        "content-type": AGGREGATED_DISCOVERY,
+        vary: "Accept",
+      });
+    }
+    return answerJson(call, 200, isCore ? coreVersions(call.request.headers.host ?? "") : groupList(all), {
+      vary: "Accept",
+    });
+  }
+  if (isCore) return answerJson(call, 200, resourceList(all, "", group));
+  return answerJson(call, 200, version === undefined ? oneGroup(all, group) : resourceList(all, group, version));
+}
+
+/** The OpenAPI documents: with the right hash an answer may be kept for ever, a wrong one leads to the right one. */
+function describeSchemas(call: Call, [kind, ...path]: readonly string[]): Answered {
+  if (kind !== "v3") throw unknownPath();
+  if (path.length === 0) return answerJson(call, 200, call.served.openApi.index());
+  const document = call.served.openApi.document(path.join("/"));
+  if (document === undefined) throw unknownPath();
+  const hash = call.url.searchParams.get("hash");
+  if (hash !== null && hash !== document.hash) {
+    const location = `${call.url.pathname}?hash=${document.hash}`;
+    return answerText(call, 301, "", { location });
+  }
+  return answerText(call, 200, document.json, {
+    "content-type": "application/json",
+    etag: `"${document.hash}"`,
+    ...(hash === null ? {} : { "cache-control": "public, immutable, max-age=31536000" }),
+  });
+}
+
+const asError = (error: unknown): Error =>
+  error instanceof Error
+    ? error
+    : new UserError({
+        code: "KARP_UNKNOWN",
+        what: String(error),
+        remedy: "report it",
+      });
