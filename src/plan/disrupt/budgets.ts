@@ -1,0 +1,95 @@
+import { nextAfterMs, parseCron } from "../../model/cron.ts";
+import { parseDuration } from "../../model/duration.ts";
+import { scaledValue } from "../../model/percent.ts";
+import type { Budget, NodePool } from "../../model/resources/node-pool.ts";
+import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
+import { isTrue } from "../lifecycle/conditions.ts";
+
+/** Why nodes are disrupted by choice; budgets may be limited to some of them. */
+export type DisruptionReason = "Underutilized" | "Empty" | "Drifted";
+export const DISRUPTION_REASONS: readonly DisruptionReason[] = ["Underutilized", "Empty", "Drifted"];
+
+/** Upstream's "no limit", as its gauge shows it. */
+export const UNLIMITED = 2_147_483_647;
+
+/** What one pool's budgets leave at a moment, for one reason. */
+export type PoolBudget = {
+  /** Nodes that count: ours, initialized, their instance not on its way out. */
+  total: number;
+  /** Of these, not ready or about to go for whatever reason. */
+  consuming: number;
+  /** By the strictest active budget, before `consuming` is taken off. */
+  allowed: number;
+  /** How many more may be disrupted. */
+  remaining: number;
+  /** Budgets that cannot be read: nothing at all may be disrupted then. */
+  problems: readonly string[];
+};
+
+/** The budgets of every pool for one reason. Pools without nodes have theirs too. */
+export function poolBudgets(snapshot: Snapshot, reason: DisruptionReason): ReadonlyMap<string, PoolBudget> {
+  const counts = new Map<string, { total: number; consuming: number }>();
+  for (const state of snapshot.stateNodes) {
+    if (state.nodePool === undefined || !isCounted(state)) continue;
+    const count = counts.get(state.nodePool) ?? { total: 0, consuming: 0 };
+    count.total += 1;
+    if (state.markedForDeletion || !isNodeReady(state)) count.consuming += 1;
+    counts.set(state.nodePool, count);
+  }
+  const budgets = new Map<string, PoolBudget>();
+  for (const [name, pool] of snapshot.view.nodePools) {
+    const { total, consuming } = counts.get(name) ?? { total: 0, consuming: 0 };
+    const { allowed, problems } = allowedDisruptions(pool, reason, total, snapshot.nowMs);
+    budgets.set(name, { total, consuming, allowed, problems, remaining: Math.max(0, allowed - consuming) });
+  }
+  return budgets;
+}
+
+/**
+ * The strictest active budget that applies to the reason, of `total` nodes; UNLIMITED when none does. A budget that
+ * cannot be read closes the whole pool, also for other reasons: better no disruption than an unlimited one.
+ */
+export function allowedDisruptions(
+  pool: NodePool,
+  reason: DisruptionReason,
+  total: number,
+  nowMs: number,
+): { allowed: number; problems: string[] } {
+  const problems: string[] = [];
+  let allowed = UNLIMITED;
+  for (const [index, budget] of (pool.spec.disruption?.budgets ?? DEFAULT_BUDGETS).entries()) {
+    const judged = judge(budget, total, nowMs);
+    if (typeof judged === "string") problems.push(`budgets[${index}]: ${judged}`);
+    else if (judged.isActive && appliesTo(budget, reason)) allowed = Math.min(allowed, judged.nodes);
+  }
+  return problems.length > 0 ? { allowed: 0, problems } : { allowed, problems };
+}
+
+/** What the CRD fills in where a pool has no list of budgets. An empty list means: no limit. */
+const DEFAULT_BUDGETS: readonly Budget[] = [{ nodes: "10%" }];
+
+function isCounted({ managed, initialized, claim }: StateNode): boolean {
+  return managed && initialized && claim !== undefined && !isTrue(claim, "InstanceTerminating");
+}
+
+function isNodeReady({ node }: StateNode): boolean {
+  return node?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true;
+}
+
+function appliesTo({ reasons }: Budget, reason: DisruptionReason): boolean {
+  return reasons === undefined || reasons.includes(reason);
+}
+
+function judge(budget: Budget, total: number, nowMs: number): { isActive: boolean; nodes: number } | string {
+  const written = /^[0-9]+$/.test(budget.nodes) ? Number(budget.nodes) : budget.nodes;
+  const nodes = scaledValue(written, total, "up");
+  if (nodes === undefined) return `nodes "${budget.nodes}" is neither a number nor a percentage`;
+  if (budget.schedule === undefined && budget.duration === undefined) return { isActive: true, nodes };
+  const cron = parseCron(budget.schedule ?? "");
+  if ("error" in cron) return `schedule "${budget.schedule ?? ""}": ${cron.error}`;
+  const durationMs = parseDuration(budget.duration ?? "");
+  if (durationMs === undefined) return `duration "${budget.duration ?? ""}" is none`;
+  // A schedule that never comes (31 February) counts as always active, as in upstream: the careful reading.
+  const startMs = nextAfterMs(cron.schedule, nowMs - durationMs);
+  return { isActive: startMs === undefined || startMs <= nowMs, nodes };
+}

@@ -1,0 +1,120 @@
+import type { Node, Pod } from "../../model/core.ts";
+import { DO_NOT_DISRUPT_ANNOTATION } from "../../model/labels.ts";
+import { keyOf } from "../../model/object.ts";
+import { type BudgetIndex, budgetBlock, indexBudgets } from "../../model/pod-disruption-budgets.ts";
+import { isDisruptable } from "../../model/pod-predicates.ts";
+import type { NodeClaim } from "../../model/resources/node-claim.ts";
+import type { NodePool } from "../../model/resources/node-pool.ts";
+import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
+
+/** A node that may be disrupted by choice, if a method wants it. */
+export type Candidate = {
+  state: StateNode;
+  node: Node;
+  claim: NodeClaim;
+  pool: NodePool;
+  /** Bound and not ended, in order of key. */
+  pods: readonly Pod[];
+};
+
+export type BlockCode =
+  | "NoNode"
+  | "NotInitialized"
+  | "MarkedForDeletion"
+  | "Nominated"
+  | "DoNotDisruptNode"
+  | "NoNodePoolLabel"
+  | "NodePoolNotFound"
+  | "DoNotDisruptPod"
+  | "PdbBlocks"
+  | "SeveralPdbs";
+
+/** A managed node that may not be disrupted by choice, with a stable code and a sentence. */
+export type Blocked = { state: StateNode; claim: NodeClaim; code: BlockCode; reason: string };
+
+export type Candidates = { candidates: Candidate[]; blocked: Blocked[] };
+
+/**
+ * Every managed node, judged: by its own state first, then by its pods. Nodes without a claim are nobody's business
+ * here; those in `underway` (claim names) are being disrupted already. Both lists in order of name.
+ * @source reference of disruption, section 2
+ */
+export function findCandidates(snapshot: Snapshot, underway: ReadonlySet<string>): Candidates {
+  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values());
+  const expected = nodesExpectingPods(snapshot);
+  const candidates: Candidate[] = [];
+  const blocked: Blocked[] = [];
+  for (const state of snapshot.stateNodes) {
+    const { claim } = state;
+    if (claim === undefined || underway.has(claim.metadata.name)) continue;
+    const judged = judgeNode(snapshot, state, claim, expected);
+    if ("code" in judged) {
+      blocked.push({ state, claim, ...judged });
+      continue;
+    }
+    const pods = podsOf(snapshot, state);
+    const podBlock = blockingPod(pods, budgets, snapshot.nowMs);
+    if (podBlock === undefined) candidates.push({ state, claim, ...judged, pods });
+    else blocked.push({ state, claim, ...podBlock });
+  }
+  return { candidates, blocked };
+}
+
+type Block = { code: BlockCode; reason: string };
+
+function judgeNode(
+  snapshot: Snapshot,
+  state: StateNode,
+  claim: NodeClaim,
+  expected: ReadonlySet<string>,
+): { node: Node; pool: NodePool } | Block {
+  const { node, nodePool } = state;
+  if (node === undefined) return { code: "NoNode", reason: "Node has not joined the cluster" };
+  if (!state.initialized) return { code: "NotInitialized", reason: "Node is not initialized" };
+  if (state.markedForDeletion) return { code: "MarkedForDeletion", reason: "Node is deleting or marked for deletion" };
+  if (expected.has(state.name) || expected.has(claim.metadata.name)) {
+    return { code: "Nominated", reason: "Node is expected to receive pending pods" };
+  }
+  if (node.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] === "true") {
+    return { code: "DoNotDisruptNode", reason: `Node has the annotation "${DO_NOT_DISRUPT_ANNOTATION}"` };
+  }
+  if (nodePool === undefined) return { code: "NoNodePoolLabel", reason: "Node has no NodePool label" };
+  const pool = snapshot.view.nodePools.get(nodePool);
+  if (pool === undefined) return { code: "NodePoolNotFound", reason: `NodePool ${nodePool} is not found` };
+  return { node, pool };
+}
+
+function blockingPod(pods: readonly Pod[], budgets: BudgetIndex, nowMs: number): Block | undefined {
+  for (const pod of pods) {
+    if (!isDisruptable(pod, nowMs)) {
+      return { code: "DoNotDisruptPod", reason: `Pod ${keyOf(pod)} has the annotation "${DO_NOT_DISRUPT_ANNOTATION}"` };
+    }
+  }
+  for (const pod of pods) {
+    const block = budgetBlock(pod, budgets, nowMs);
+    if (block === undefined) continue;
+    const names = block.budgets.join(", ");
+    return block.kind === "several"
+      ? {
+          code: "SeveralPdbs",
+          reason: `Pod ${keyOf(pod)} has several PodDisruptionBudgets (${names}), which evicts nothing`,
+        }
+      : { code: "PdbBlocks", reason: `PodDisruptionBudget ${names} allows no eviction of pod ${keyOf(pod)}` };
+  }
+  return undefined;
+}
+
+function podsOf(snapshot: Snapshot, state: StateNode): Pod[] {
+  return state.podKeys.map((key) => snapshot.view.pods.get(key)).filter((pod) => pod !== undefined);
+}
+
+/** By our own plans, or by the scheduler's preemption. */
+function nodesExpectingPods({ view, memory, nowMs }: Snapshot): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const [name, untilMs] of memory.nominatedUntilMs) if (untilMs > nowMs) names.add(name);
+  for (const key of view.unboundPods) {
+    const nominated = view.pods.get(key)?.status?.nominatedNodeName ?? "";
+    if (nominated !== "") names.add(nominated);
+  }
+  return names;
+}
