@@ -1,3 +1,4 @@
+import type { RegistrationRing } from "../plan/nodepool/registration-health.ts";
 import type { Memory } from "../snapshot/snapshot.ts";
 
 /**
@@ -7,6 +8,8 @@ import type { Memory } from "../snapshot/snapshot.ts";
 export class ActMemory {
   readonly #marked = new Set<string>();
   readonly #nominated = new Map<string, number>();
+  /** By NodePool uid. */
+  readonly registrations = new Map<string, RegistrationRing>();
 
   /** Names of claims that a command of ours is about to delete. */
   markForDeletion(claimNames: Iterable<string>): void {

@@ -4,6 +4,9 @@ import { isNotFound } from "../ports/kube-api.ts";
 import { mergeDiff } from "./merge-diff.ts";
 import type { Needs } from "./ports.ts";
 
+/** For controllers that write one object beside others: a conflict among them is over at once. */
+export const SHARED_OBJECT_BACKOFF_MS = { first: 100, max: 60_000 } as const;
+
 type WriteNeeds = Pick<Needs, "api" | "mirror">;
 
 /**

@@ -1,0 +1,137 @@
+import { present } from "../base/assert.ts";
+import { RetryError } from "../base/errors.ts";
+import { settleAll } from "../base/settle-all.ts";
+import { SECOND_MS } from "../base/time.ts";
+import { NODE_CLAIMS, NODE_POOLS } from "../model/kinds.ts";
+import { nodePoolHash } from "../model/node-pool-hash.ts";
+import type { NodeClaim } from "../model/resources/node-claim.ts";
+import type { NodePool } from "../model/resources/node-pool.ts";
+import { nodeClaimObject } from "../plan/provision/node-claim-object.ts";
+import type { PlannedClaim, ProvisionPlan } from "../plan/provision/provision-plan.ts";
+import { ApiError, isAlreadyExists, isConflict, isNotFound, isTooManyRequests } from "../ports/kube-api.ts";
+import type { Snapshot } from "../snapshot/snapshot.ts";
+import type { Needs } from "./ports.ts";
+
+const PAGE_SIZE = 500;
+/** So many creations are under way at once. */
+const CREATIONS_MAX = 50;
+
+export type Created = { planned: PlannedClaim; claim: NodeClaim; isNew: boolean };
+export type CreationResult =
+  /** The cluster is not the one the plan was made from; the mirror knows it now. Nothing was created. */
+  { kind: "stale" } | { kind: "done"; created: Created[] };
+
+/**
+ * Creates the claims of a plan. Before that it makes sure, past all watches, that no claim has come since and that the
+ * pools still say the same: a late watch, a lost reply or a second leader must not buy twice or over a limit. Names come
+ * from the plan, so that the same plan carried out twice creates once.
+ */
+export async function createClaims(
+  needs: Needs,
+  snapshot: Snapshot,
+  plan: ProvisionPlan,
+  { isLastAttempt, reason = "provisioned" }: { isLastAttempt: boolean; reason?: string },
+): Promise<CreationResult> {
+  if (plan.newNodeClaims.length === 0) return { kind: "done", created: [] };
+  const pools = await currentPools(needs, snapshot, plan);
+  if (pools === undefined || (await hasUnknownClaims(needs, snapshot))) {
+    if (isLastAttempt) throw new RetryError("the cluster keeps changing while a plan is made", SECOND_MS);
+    return { kind: "stale" };
+  }
+  const created: Created[] = [];
+  for (let i = 0; i < plan.newNodeClaims.length; i += CREATIONS_MAX) {
+    const some = plan.newNodeClaims.slice(i, i + CREATIONS_MAX);
+    const results = await settleAll(some.map((planned) => createClaim(needs, pools, planned, reason)));
+    created.push(...results.filter((result) => result !== undefined));
+  }
+  return { kind: "done", created };
+}
+
+/** The plan's pools as they are now, or undefined when one is not what the plan saw. */
+async function currentPools(
+  { api, mirror }: Needs,
+  { view }: Snapshot,
+  plan: ProvisionPlan,
+): Promise<ReadonlyMap<string, NodePool> | undefined> {
+  const names = [...new Set(plan.newNodeClaims.map(({ nodePool }) => nodePool))];
+  const pools = new Map<string, NodePool>();
+  for (const name of names) {
+    const pool = await api.get(NODE_POOLS, { name }).catch((error: unknown) => {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    });
+    if (pool === undefined) return undefined;
+    mirror.remember(pool);
+    const seen = view.nodePools.get(name);
+    const isSame = seen?.metadata.uid === pool.metadata.uid && seen.metadata.generation === pool.metadata.generation;
+    if (!isSame || pool.metadata.deletionTimestamp !== undefined) return undefined;
+    pools.set(name, pool);
+  }
+  return pools;
+}
+
+async function hasUnknownClaims({ api, mirror }: Needs, { view }: Snapshot): Promise<boolean> {
+  let isAnyUnknown = false;
+  let next: string | undefined;
+  do {
+    const page = await api.list(NODE_CLAIMS, { limit: PAGE_SIZE, ...(next === undefined ? {} : { continue: next }) });
+    for (const claim of page.items) {
+      mirror.remember(claim);
+      const isKnown = view.nodeClaims.get(claim.metadata.name)?.metadata.uid === claim.metadata.uid;
+      if (!isKnown && claim.metadata.deletionTimestamp === undefined) isAnyUnknown = true;
+    }
+    next = page.continue === "" ? undefined : page.continue;
+  } while (next !== undefined);
+  return isAnyUnknown;
+}
+
+async function createClaim(
+  needs: Needs,
+  pools: ReadonlyMap<string, NodePool>,
+  planned: PlannedClaim,
+  reason: string,
+): Promise<Created | undefined> {
+  const { api, mirror, metrics, log } = needs;
+  const pool = present(pools.get(planned.nodePool), "a planned claim's pool was looked up");
+  try {
+    const claim = await api.create(NODE_CLAIMS, nodeClaimObject(planned, pool, nodePoolHash(pool.spec.template)));
+    mirror.remember(claim);
+    const labels = { reason, nodepool: planned.nodePool, min_values_relaxed: String(planned.minValuesRelaxed) };
+    metrics.count("karpenter_nodeclaims_created_total", labels);
+    log.info("created nodeclaim", {
+      NodePool: planned.nodePool,
+      NodeClaim: planned.name,
+      requests: planned.requests,
+      "instance-types": someOf(planned.instanceTypes, 5),
+      pods: planned.pods.length,
+    });
+    return { planned, claim, isNew: true };
+  } catch (error) {
+    if (isAlreadyExists(error)) return existingClaim(needs, planned);
+    if (!isRefusal(error)) throw error;
+    // The server will go on refusing this one; the other claims are not held up by it.
+    log.error("the API server refuses a nodeclaim", { NodePool: planned.nodePool, NodeClaim: planned.name, error });
+    return undefined;
+  }
+}
+
+/** An earlier try created it, or another leader did. */
+async function existingClaim({ api, mirror }: Needs, planned: PlannedClaim): Promise<Created> {
+  const claim = await api.get(NODE_CLAIMS, { name: planned.name });
+  mirror.remember(claim);
+  if (claim.metadata.deletionTimestamp !== undefined) {
+    throw new RetryError(`nodeclaim ${planned.name} is still being deleted`, SECOND_MS);
+  }
+  return { planned, claim, isNew: false };
+}
+
+function isRefusal(error: unknown): boolean {
+  const isTemporary = isConflict(error) || isTooManyRequests(error);
+  return error instanceof ApiError && error.code >= 400 && error.code < 500 && !isTemporary;
+}
+
+/** "a, b and 3 other(s)". */
+export function someOf(names: readonly string[], max: number): string {
+  const more = names.length - max;
+  return `${names.slice(0, max).join(", ")}${more > 0 ? ` and ${more} other(s)` : ""}`;
+}

@@ -1,0 +1,26 @@
+import { NODE_POOLS } from "../model/kinds.ts";
+import { nodePoolProblems } from "../model/resources/node-pool-problems.ts";
+import { poolWithProblems } from "../plan/nodepool/validation.ts";
+import { type Controller, onChange } from "../runtime/controller.ts";
+import type { Needs } from "./ports.ts";
+import { isServed } from "./snapshot-now.ts";
+import { patchObject, SHARED_OBJECT_BACKOFF_MS } from "./write.ts";
+
+/** Shows in each pool what its schema could not refuse. */
+export function nodePoolValidationController(needs: Needs): Controller {
+  const { mirror, provider, clock } = needs;
+  const limits = { wellKnown: provider.wellKnownLabels };
+  return {
+    name: "nodepool.validation",
+    workers: 10,
+    backoffMs: SHARED_OBJECT_BACKOFF_MS,
+    keysFor: ({ kind, key, after }) => (kind === NODE_POOLS && after !== undefined ? [key] : []),
+    async reconcile(key) {
+      const pool = mirror.live.nodePools.get(key);
+      if (pool === undefined || !isServed(provider, pool)) return onChange;
+      const next = poolWithProblems(pool, nodePoolProblems(pool, limits), clock.nowMs());
+      await patchObject(needs, NODE_POOLS, pool, next, "status");
+      return onChange;
+    },
+  };
+}

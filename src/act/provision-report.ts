@@ -1,0 +1,88 @@
+import { MINUTE_MS, SECOND_MS } from "../base/time.ts";
+import type { ProvisionPlan } from "../plan/provision/provision-plan.ts";
+import type { Snapshot } from "../snapshot/snapshot.ts";
+import { type Created, someOf } from "./create-claims.ts";
+import type { Needs } from "./ports.ts";
+
+const FAILED_SCHEDULING_DEDUPE_MS = 5 * MINUTE_MS;
+const NO_TYPES_DEDUPE_MS = MINUTE_MS;
+const NOMINATION_MIN_MS = 10 * SECOND_MS;
+const CONTROLLER = { controller: "provisioner" };
+
+/** Tells of a plan that has been carried out: nominations, events, metrics, logs. */
+export function reportPlan(
+  needs: Needs,
+  snapshot: Snapshot,
+  plan: ProvisionPlan,
+  { created, durationMs }: { created: readonly Created[]; durationMs: number },
+): void {
+  nominate(needs, snapshot, plan, created);
+  recordRefusals(needs, snapshot, plan);
+  const { metrics, log } = needs;
+  metrics.observe("karpenter_scheduler_scheduling_duration_seconds", durationMs / SECOND_MS, CONTROLLER);
+  metrics.gauge("karpenter_scheduler_unschedulable_pods_count", plan.unschedulable.length, CONTROLLER);
+  metrics.gauge("karpenter_scheduler_ignored_pods_count", plan.ignored.length);
+  const placed = [...plan.newNodeClaims, ...plan.existingNodes].flatMap(({ pods }) => pods);
+  if (created.length === 0 && plan.unschedulable.length === 0) return;
+  log.info("planned pods", {
+    Pods: someOf([...placed, ...plan.unschedulable.map(({ pod }) => pod)], 5),
+    nodeclaims: created.length,
+    "pod-count": placed.length,
+    "unschedulable-count": plan.unschedulable.length,
+    duration: `${durationMs}ms`,
+  });
+}
+
+/** Pods are told where they are expected; those nodes are left alone until the pods had time to come. */
+function nominate(
+  { memory, clock, settings, events }: Needs,
+  { view }: Snapshot,
+  plan: ProvisionPlan,
+  created: readonly Created[],
+): void {
+  const untilMs = clock.nowMs() + Math.max(2 * settings.batchMaxDurationMs, NOMINATION_MIN_MS);
+  const targets = [
+    ...plan.existingNodes.map(({ name, pods }) => ({ name, pods, text: targetText(view, name) })),
+    ...created.map(({ planned: { name, pods } }) => ({ name, pods, text: `nodeclaim/${name}` })),
+  ];
+  for (const { name, pods, text } of targets) {
+    memory.nominate(name, untilMs);
+    for (const key of pods) {
+      const pod = view.pods.get(key);
+      if (pod === undefined) continue;
+      events.record({ object: pod, type: "Normal", reason: "Nominated", message: `Expected on ${text}` });
+    }
+  }
+}
+
+function targetText(view: Snapshot["view"], name: string): string {
+  const node = view.nodes.get(name);
+  if (node === undefined) return `nodeclaim/${name}`;
+  const claim = node.spec.providerID === undefined ? undefined : view.claimByProviderId.get(node.spec.providerID);
+  return claim === undefined ? `node/${name}` : `nodeclaim/${claim}, node/${name}`;
+}
+
+function recordRefusals({ events }: Needs, { view }: Snapshot, plan: ProvisionPlan): void {
+  for (const { pod: key, reason } of plan.unschedulable) {
+    const pod = view.pods.get(key);
+    if (pod === undefined) continue;
+    events.record({
+      object: pod,
+      type: "Warning",
+      reason: "FailedScheduling",
+      message: `No node can take this pod: ${reason}`,
+      dedupeMs: FAILED_SCHEDULING_DEDUPE_MS,
+    });
+  }
+  for (const { nodePool, reason } of plan.poolsWithoutTypes) {
+    const pool = view.nodePools.get(nodePool);
+    if (pool === undefined) continue;
+    events.record({
+      object: pool,
+      type: "Warning",
+      reason: "NoCompatibleInstanceTypes",
+      message: `No instance type is left for this pool: ${reason}`,
+      dedupeMs: NO_TYPES_DEDUPE_MS,
+    });
+  }
+}

@@ -1,0 +1,157 @@
+import { MINUTE_MS, parseTime, SECOND_MS } from "../base/time.ts";
+import type { Node, Pod } from "../model/core.ts";
+import { NODE_CLAIMS, NODE_POOLS, NODES, PODS } from "../model/kinds.ts";
+import { isProvisionable } from "../model/pod-predicates.ts";
+import type { NodePool } from "../model/resources/node-pool.ts";
+import { DISRUPTED_TAINT, isSameTaint } from "../model/taints.ts";
+import { planProvisioning } from "../plan/provision/plan-provisioning.ts";
+import type { ProvisionPlan } from "../plan/provision/provision-plan.ts";
+import { after, type Change, type Controller, type Outcome, onChange } from "../runtime/controller.ts";
+import type { Snapshot } from "../snapshot/snapshot.ts";
+import { Batcher } from "./batcher.ts";
+import { createClaims } from "./create-claims.ts";
+import type { Needs } from "./ports.ts";
+import { reportPlan } from "./provision-report.ts";
+import { snapshotNow } from "./snapshot-now.ts";
+
+/** While pods wait, a plan is made at least so often: types come back into stock, and watches may be late. */
+const RECHECK_MS = 10 * SECOND_MS;
+/** So often a plan is made anew at once because the cluster turned out to be another than the mirror showed. */
+const ATTEMPTS_MAX = 3;
+/** A pod that was first seen waiting is remembered so long at most. */
+const FIRST_SEEN_MAX_MS = 60 * MINUTE_MS;
+
+/**
+ * Buys nodes for pods that fit nowhere. What triggers a plan is collected over a window; the plan is made from the whole
+ * cluster, in which claims on their way count as capacity, so nothing is bought twice.
+ */
+export function provisionController(needs: Needs): Controller {
+  return new Provisioner(needs);
+}
+
+class Provisioner implements Controller {
+  readonly name = "provisioner";
+  readonly workers = 1;
+  readonly initialKeys = [""];
+  readonly #needs: Needs;
+  readonly #batcher: Batcher;
+  /** Keys of the pods that wait for a node, with the time since when (until a plan has dealt with them once). */
+  readonly #waiting = new Map<string, { uid: string; sinceMs: number; isDecided: boolean }>();
+  /** The last plan had pods to place. */
+  #mustRecheck = true;
+  /** The last plan could not be carried out: nothing is waited for. */
+  #hasFailed = true;
+  #lastPlanMs = 0;
+
+  constructor(needs: Needs) {
+    this.#needs = needs;
+    const { batchIdleDurationMs, batchMaxDurationMs } = needs.settings;
+    this.#batcher = new Batcher({ idleMs: batchIdleDurationMs, maxMs: batchMaxDurationMs });
+  }
+
+  /** Notes what the change calls for: during a burst of pods this is called for each, the plan is made once. */
+  keysFor(change: Change): readonly string[] {
+    const uid = this.#triggerOf(change);
+    if (uid === undefined) return [];
+    this.#batcher.trigger(uid, this.#needs.clock.nowMs());
+    return [""];
+  }
+
+  async reconcile(): Promise<Outcome> {
+    const nowMs = this.#needs.clock.nowMs();
+    const window = this.#batcher.window(nowMs);
+    if (window.kind === "open") return after(window.ms, "more pods may come");
+    const recheckMs = this.#lastPlanMs + RECHECK_MS - nowMs;
+    if (window.kind === "none" && !this.#hasFailed) {
+      if (!this.#mustRecheck) return onChange;
+      if (recheckMs > 0) return after(recheckMs, "pods may still wait");
+    }
+    this.#batcher.close();
+    this.#hasFailed = true;
+    const { plan } = await this.#planAndBuy();
+    this.#hasFailed = false;
+    this.#lastPlanMs = nowMs;
+    this.#noteDecisions(plan);
+    this.#mustRecheck =
+      plan.newNodeClaims.length + plan.existingNodes.length + plan.unschedulable.length > 0 || this.#waiting.size > 0;
+    const next = this.#batcher.window(this.#needs.clock.nowMs());
+    if (next.kind !== "none") return after(next.kind === "open" ? next.ms : 0, "more pods have come");
+    return this.#mustRecheck ? after(RECHECK_MS, "pods may still wait") : onChange;
+  }
+
+  async #planAndBuy(): Promise<{ snapshot: Snapshot; plan: ProvisionPlan }> {
+    for (let attempt = 1; ; attempt += 1) {
+      const startMs = this.#needs.clock.nowMs();
+      const snapshot = await snapshotNow(this.#needs);
+      const plan = planProvisioning(snapshot);
+      const durationMs = this.#needs.clock.nowMs() - startMs;
+      const result = await createClaims(this.#needs, snapshot, plan, { isLastAttempt: attempt === ATTEMPTS_MAX });
+      if (result.kind === "stale") continue;
+      reportPlan(this.#needs, snapshot, plan, { created: result.created, durationMs });
+      return { snapshot, plan };
+    }
+  }
+
+  #triggerOf(change: Change): string | undefined {
+    switch (change.kind) {
+      case PODS:
+        return this.#podTrigger(change);
+      case NODES:
+        return isNewlyDisrupted(change.before as Node | undefined, change.after as Node | undefined)
+          ? change.after?.metadata.uid
+          : undefined;
+      case NODE_CLAIMS: {
+        // Its pods must go elsewhere: at once, not only when they are looked at again.
+        const isGoing = change.after === undefined || change.after.metadata.deletionTimestamp !== undefined;
+        const wasGoing = change.before?.metadata.deletionTimestamp !== undefined;
+        return isGoing && !wasGoing ? change.before?.metadata.uid : undefined;
+      }
+      case NODE_POOLS: {
+        const [before, now] = [change.before as NodePool | undefined, change.after as NodePool | undefined];
+        if (now === undefined || this.#waiting.size === 0 || poolState(before) === poolState(now)) return undefined;
+        return `${now.metadata.uid}/${poolState(now)}`;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #podTrigger({ key, after: object }: Change): string | undefined {
+    const pod = object as Pod | undefined;
+    const known = this.#waiting.get(key);
+    if (pod === undefined || !isProvisionable(pod)) {
+      this.#waiting.delete(key);
+      return undefined;
+    }
+    const { uid } = pod.metadata;
+    if (known?.uid === uid) return undefined;
+    this.#waiting.set(key, { uid, sinceMs: this.#needs.clock.nowMs(), isDecided: false });
+    return uid;
+  }
+
+  /** The time from first seeing a pod wait to the first plan that dealt with it. */
+  #noteDecisions(plan: ProvisionPlan): void {
+    const { clock, metrics } = this.#needs;
+    const placed = [...plan.newNodeClaims, ...plan.existingNodes].flatMap(({ pods }) => pods);
+    for (const key of [...placed, ...plan.unschedulable.map(({ pod }) => pod)]) {
+      const waiting = this.#waiting.get(key);
+      if (waiting === undefined || waiting.isDecided) continue;
+      waiting.isDecided = true;
+      const waitedMs = Math.min(clock.nowMs() - waiting.sinceMs, FIRST_SEEN_MAX_MS);
+      metrics.observe("karpenter_pods_scheduling_decision_duration_seconds", waitedMs / SECOND_MS);
+    }
+  }
+}
+
+function isNewlyDisrupted(before: Node | undefined, now: Node | undefined): boolean {
+  const isDisrupted = (node: Node | undefined): boolean =>
+    (node?.spec.taints ?? []).some((taint) => isSameTaint(taint, DISRUPTED_TAINT));
+  return isDisrupted(now) && !isDisrupted(before);
+}
+
+/** What of a pool decides whether pods can get nodes from it. */
+function poolState(pool: NodePool | undefined): string {
+  if (pool === undefined) return "";
+  const ready = pool.status?.conditions?.find(({ type }) => type === "Ready");
+  return `${pool.metadata.generation ?? 0}/${ready?.status ?? "Unknown"}/${parseTime(pool.metadata.deletionTimestamp ?? "") ?? ""}`;
+}
