@@ -7,6 +7,10 @@ const selectorTags = () =>
     ...rules({ rule: "self.all(k, k != '' && self[k] != '')", message: "tag keys and values may not be empty" }),
   });
 
+/**
+ * The rules "stands alone" of subnets, security groups and reservations refuse a list only when every term breaks
+ * them, as upstream's do: manifests that mix terms exist, and the id of a term wins over its tags.
+ */
 const SUBNET_TERMS = Type.Array(
   Type.Object({
     id: Type.Optional(text("The subnet's id.", { pattern: "subnet-[0-9a-z]+" })),
@@ -71,7 +75,7 @@ const CAPACITY_RESERVATION_TERMS = Type.Array(
         message: "each term needs one of 'tags', 'id', 'instanceMatchCriteria'",
       },
       {
-        rule: "!self.all(x, has(x.id) && (has(x.tags) || has(x.ownerID) || has(x.instanceMatchCriteria)))",
+        rule: "self.size() == 0 || !self.all(x, has(x.id) && (has(x.tags) || has(x.ownerID) || has(x.instanceMatchCriteria)))",
         message: "'id' stands alone: it may not be combined with 'tags', 'ownerID' or 'instanceMatchCriteria'",
       },
     ),
