@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { UserError } from "../../../base/errors.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import { ApiError } from "../../../ports/kube-api.ts";
@@ -24,6 +25,7 @@ import { readResourcePath } from "./request-path.ts";
 import { resourceCall } from "./resource-call.ts";
 import { REVIEW_RESOURCES } from "./reviews.ts";
 import type { ForwardSource, LogSource, UsageSource } from "./sources.ts";
+import { upgrade } from "./upgrades.ts";
 
 export type ServeOptions = {
   server: ApiServer;
@@ -67,11 +69,17 @@ export async function serveApi(options: ServeOptions): Promise<ServedApi> {
   const http = createServer((request, response) => {
     answer(served, request, response).catch((error: unknown) => response.destroy(asError(error)));
   });
+  const upgraded = new Set<Duplex>();
+  http.on("upgrade", (request, socket, head) => {
+    upgraded.add(socket);
+    socket.on("close", () => upgraded.delete(socket));
+    upgradeOrRefuse(served, request, socket, head);
+  });
   const port = await listen(http, host, options.port ?? 0);
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
     port,
-    close: () => close(http),
+    close: () => close(http, upgraded),
   };
 }
 
@@ -88,11 +96,22 @@ function listen(http: Server, host: string, port: number): Promise<number> {
   });
 }
 
-function close(http: Server): Promise<void> {
+function close(http: Server, upgraded: ReadonlySet<Duplex>): Promise<void> {
   return new Promise((resolve) => {
     http.close(() => resolve());
+    for (const socket of upgraded) socket.destroy();
     http.closeAllConnections();
   });
+}
+
+function upgradeOrRefuse(served: Served, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  try {
+    refuseStrangers(request);
+  } catch {
+    socket.destroy();
+    return;
+  }
+  upgrade(served, request, socket, head).catch(() => socket.destroy());
 }
 
 async function answer(served: Served, request: IncomingMessage, response: ServerResponse): Promise<void> {
