@@ -6,7 +6,12 @@ describe("virtual time", () => {
   it("fires timers by time, then by order of creation", async () => {
     const clock = new VirtualClock(1_000);
     const fired: string[] = [];
-    for (const [name, ms] of [["late", 30], ["a", 10], ["b", 10], ["soon", 5]] as const) {
+    for (const [name, ms] of [
+      ["late", 30],
+      ["a", 10],
+      ["b", 10],
+      ["soon", 5],
+    ] as const) {
       clock.after(ms, () => fired.push(`${name}@${clock.nowMs()}`));
     }
     await clock.runUntil(1_020);

@@ -1,0 +1,17 @@
+import { HOUR_MS, MINUTE_MS, parseTime } from "../../base/time.ts";
+import { EVENTS } from "../../model/kinds.ts";
+import { refOf } from "../cache/cluster-writer.ts";
+import type { ControllerNeeds } from "./controller-needs.ts";
+
+/** Events live for an hour, as the API server keeps them. */
+export function startEventExpiry({ state, writer, loop, clock }: ControllerNeeds): void {
+  const events = state.of(EVENTS);
+  const enqueue = loop.add("event-expiry", () => {
+    for (const event of [...events.values()]) {
+      const lastMs = parseTime(event.lastTimestamp ?? event.metadata.creationTimestamp) ?? 0;
+      if (clock.nowMs() - lastMs > HOUR_MS) writer.delete(EVENTS, refOf(event));
+    }
+    return 5 * MINUTE_MS;
+  });
+  enqueue("");
+}
