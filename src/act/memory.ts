@@ -8,6 +8,8 @@ import type { Memory } from "../snapshot/snapshot.ts";
 export class ActMemory {
   readonly #marked = new Set<string>();
   readonly #nominated = new Map<string, number>();
+  /** By claim name. */
+  readonly #prices = new Map<string, { nodePool: string; pricePerHour: number }>();
   /** By NodePool uid. */
   readonly registrations = new Map<string, RegistrationRing>();
 
@@ -31,10 +33,22 @@ export class ActMemory {
     return (this.#nominated.get(nodeOrClaimName) ?? 0) > nowMs;
   }
 
+  setPrice(claimName: string, price: { nodePool: string; pricePerHour: number } | undefined): void {
+    if (price === undefined) this.#prices.delete(claimName);
+    else this.#prices.set(claimName, price);
+  }
+  /** US dollars per hour of all claims of a pool whose price is known. */
+  pricePerHourOf(nodePool: string): number {
+    let sum = 0;
+    for (const price of this.#prices.values()) if (price.nodePool === nodePool) sum += price.pricePerHour;
+    return sum;
+  }
+
   /** The claim or node is gone for good. */
   forget(name: string): void {
     this.#marked.delete(name);
     this.#nominated.delete(name);
+    this.#prices.delete(name);
   }
 
   /** A frozen copy for a snapshot; nominations that are over are dropped. */

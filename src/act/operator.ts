@@ -1,16 +1,100 @@
-import type { Mirror } from "../watch/mirror.ts";
+import type { InvariantError } from "../base/errors.ts";
+import { NODE_CLAIMS, NODES } from "../model/kinds.ts";
+import type { Change, Controller } from "../runtime/controller.ts";
+import { type Manager, startManager } from "../runtime/manager.ts";
+import { type Mirror, startMirror } from "../watch/mirror.ts";
+import { nodeClaimHydrationController, nodeHydrationController } from "./hydration.ts";
+import { ActMemory } from "./memory.ts";
+import { nodeClaimConsistencyController } from "./nodeclaim-consistency.ts";
+import { nodeClaimLifecycleController } from "./nodeclaim-lifecycle.ts";
+import { nodePoolCounterController } from "./nodepool-counter.ts";
+import { nodePoolHashController } from "./nodepool-hash.ts";
+import { nodePoolReadinessController } from "./nodepool-readiness.ts";
+import { nodePoolRegistrationHealthController } from "./nodepool-registration-health.ts";
+import { nodePoolValidationController } from "./nodepool-validation.ts";
+import { type PodObserver, podObserver } from "./pod-observer.ts";
 import type { Needs } from "./ports.ts";
+import { pricingController } from "./pricing.ts";
+import { provisionController } from "./provision.ts";
+import { refreshStateMetrics } from "./state-metrics.ts";
+import { StatusObserver } from "./status-observer.ts";
 
 /** Everything Karpenter does, on the given ports. */
-export type OperatorOptions = Omit<Needs, "mirror" | "memory">;
+export type OperatorOptions = Omit<Needs, "mirror" | "memory"> & {
+  /** A law of the program is broken: the process must end. Nothing new is started after this call. */
+  onFatal?(error: InvariantError): void;
+};
 
 export type Operator = {
   readonly mirror: Mirror;
-  /** Ends watches and controllers; resolves when nothing is in flight. */
+  readonly memory: ActMemory;
+  /** Nothing is due and no worker busy. */
+  idle(): boolean;
+  /** Sets the gauges that are not kept up to date by themselves: to be called before metrics are read. */
+  refreshMetrics(): void;
+  /** Ends controllers and watches; resolves when nothing is in flight. */
   stop(): Promise<void>;
 };
 
-/** Starts the mirror and all controllers. */
-export function startOperator(_options: OperatorOptions): Operator {
-  throw new RangeError("the assembly follows with the controllers");
+/** Starts the mirror and all controllers. They begin to work when the mirror is complete. */
+export function startOperator({ onFatal, ...ports }: OperatorOptions): Operator {
+  const { api, clock, random, log, metrics, provider, settings } = ports;
+  const memory = new ActMemory();
+  const mirror = startMirror({ api, clock, random: random.fork("mirror"), log, nodeClasses: provider.nodeClasses });
+  const needs: Needs = { ...ports, mirror, memory };
+  const isObserved = !settings.disableClusterStateObservability;
+  const observers = isObserved ? { status: new StatusObserver(needs), pods: podObserver(needs) } : undefined;
+  const stopObserving = mirror.subscribe((change) => {
+    forgetTheGone(memory, change);
+    observers?.status.observe(change);
+    observers?.pods.observe(change);
+  });
+  const manager: Manager = startManager({
+    controllers: controllersOf(needs, observers?.pods),
+    subscribe: (listener) => mirror.subscribe(listener),
+    isSynced: () => mirror.isSynced(),
+    whenSynced: () => mirror.whenSynced(),
+    clock,
+    random: random.fork("manager"),
+    log,
+    metrics,
+    ...(onFatal === undefined ? {} : { onFatal }),
+  });
+  return {
+    mirror,
+    memory,
+    idle: () => manager.idle(),
+    refreshMetrics() {
+      manager.refreshMetrics();
+      if (!isObserved) return;
+      refreshStateMetrics(needs);
+      observers?.status.refresh();
+      observers?.pods.refresh();
+    },
+    async stop() {
+      await manager.stop();
+      stopObserving();
+      await mirror.stop();
+    },
+  };
+}
+
+function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[] {
+  return [
+    provisionController(needs, (podKeys) => pods?.placed(podKeys)),
+    nodeClaimLifecycleController(needs),
+    nodeClaimHydrationController(needs),
+    nodeHydrationController(needs),
+    nodeClaimConsistencyController(needs),
+    nodePoolReadinessController(needs),
+    nodePoolValidationController(needs),
+    nodePoolHashController(needs),
+    nodePoolRegistrationHealthController(needs),
+    nodePoolCounterController(needs),
+    pricingController(needs),
+  ];
+}
+
+function forgetTheGone(memory: ActMemory, { kind, key, after: now }: Change): void {
+  if (now === undefined && (kind === NODE_CLAIMS || kind === NODES)) memory.forget(key);
 }

@@ -24,9 +24,10 @@ const FIRST_SEEN_MAX_MS = 60 * MINUTE_MS;
 /**
  * Buys nodes for pods that fit nowhere. What triggers a plan is collected over a window; the plan is made from the whole
  * cluster, in which claims on their way count as capacity, so nothing is bought twice.
+ * @param onPlaced told of the pods that each plan has a place for
  */
-export function provisionController(needs: Needs): Controller {
-  return new Provisioner(needs);
+export function provisionController(needs: Needs, onPlaced?: (podKeys: readonly string[]) => void): Controller {
+  return new Provisioner(needs, onPlaced);
 }
 
 class Provisioner implements Controller {
@@ -43,8 +44,11 @@ class Provisioner implements Controller {
   #hasFailed = true;
   #lastPlanMs = 0;
 
-  constructor(needs: Needs) {
+  readonly #onPlaced: ((podKeys: readonly string[]) => void) | undefined;
+
+  constructor(needs: Needs, onPlaced: ((podKeys: readonly string[]) => void) | undefined) {
     this.#needs = needs;
+    this.#onPlaced = onPlaced;
     const { batchIdleDurationMs, batchMaxDurationMs } = needs.settings;
     this.#batcher = new Batcher({ idleMs: batchIdleDurationMs, maxMs: batchMaxDurationMs });
   }
@@ -133,6 +137,7 @@ class Provisioner implements Controller {
   #noteDecisions(plan: ProvisionPlan): void {
     const { clock, metrics } = this.#needs;
     const placed = [...plan.newNodeClaims, ...plan.existingNodes].flatMap(({ pods }) => pods);
+    this.#onPlaced?.(placed);
     for (const key of [...placed, ...plan.unschedulable.map(({ pod }) => pod)]) {
       const waiting = this.#waiting.get(key);
       if (waiting === undefined || waiting.isDecided) continue;
