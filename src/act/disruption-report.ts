@@ -1,0 +1,112 @@
+import { formatTime, MINUTE_MS } from "../base/time.ts";
+import type { Pod } from "../model/core.ts";
+import { keyOf } from "../model/object.ts";
+import { doNotDisrupt, isActive } from "../model/pod-predicates.ts";
+import { DISRUPTION_REASONS, type PoolBudget, poolBudgets } from "../plan/disrupt/budgets.ts";
+import type { EmptinessPlan } from "../plan/disrupt/emptiness.ts";
+import type { EventRecord } from "../ports/telemetry.ts";
+import type { Snapshot } from "../snapshot/snapshot.ts";
+import type { Needs } from "./ports.ts";
+
+type ReportNeeds = Pick<Needs, "events" | "metrics" | "log">;
+
+/** Tells users why nodes stay, in events on nodes, claims, pools and pods. */
+export function reportEmptiness(needs: ReportNeeds, snapshot: Snapshot, plan: EmptinessPlan): void {
+  const { events, metrics } = needs;
+  metrics.gauge("karpenter_voluntary_disruption_eligible_nodes", plan.eligible.length, { reason: "empty" });
+  for (const { state, claim, reason } of plan.blocked) {
+    for (const object of state.node === undefined ? [claim] : [state.node, claim]) {
+      events.record({ object, type: "Normal", reason: "DisruptionBlocked", message: reason });
+    }
+  }
+  for (const { node, claim, pool } of plan.switchedOff) {
+    for (const object of [node, claim]) {
+      const message = `NodePool ${pool.metadata.name} has consolidation switched off (consolidateAfter is Never)`;
+      events.record({ object, type: "Normal", reason: "Unconsolidatable", message, dedupeMs: 15 * MINUTE_MS });
+    }
+  }
+  reportProtection(needs, snapshot);
+  for (const [name, budget] of plan.budgets) reportClosedBudget(needs, snapshot, name, budget);
+}
+
+function reportProtection({ events }: ReportNeeds, { stateNodes, view, nowMs }: Snapshot): void {
+  for (const { managed, podKeys } of stateNodes) {
+    for (const key of managed ? podKeys : []) {
+      const pod = view.pods.get(key);
+      const event = pod === undefined ? undefined : protectionEvent(pod, nowMs);
+      if (event !== undefined) events.record(event);
+    }
+  }
+}
+
+/** What the budgets allow, for every reason; pools that are gone lose their samples. */
+export function reportBudgets(
+  { metrics }: Pick<Needs, "metrics">,
+  snapshot: Snapshot,
+  known: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const pools = new Set(snapshot.view.nodePools.keys());
+  for (const reason of DISRUPTION_REASONS) {
+    for (const [nodepool, { allowed, consuming }] of poolBudgets(snapshot, reason)) {
+      metrics.gauge("karpenter_nodepools_allowed_disruptions", allowed, { nodepool, reason });
+      metrics.gauge("karpenter_nodepools_nodes_consuming_budgets", consuming, { nodepool, reason });
+    }
+  }
+  for (const nodepool of known) {
+    if (pools.has(nodepool)) continue;
+    metrics.forget("karpenter_nodepools_allowed_disruptions", { nodepool });
+    metrics.forget("karpenter_nodepools_nodes_consuming_budgets", { nodepool });
+  }
+  return pools;
+}
+
+/** What the do-not-disrupt annotation of a pod comes to at this moment, where that is worth telling. */
+export function protectionEvent(pod: Pod, nowMs: number): EventRecord | undefined {
+  if (!isActive(pod)) return undefined;
+  const protection = doNotDisrupt(pod, nowMs);
+  const { uid } = pod.metadata;
+  switch (protection.kind) {
+    case "invalid":
+      return {
+        object: pod,
+        type: "Warning",
+        reason: "InvalidDoNotDisruptAnnotation",
+        message: `The annotation karpenter.sh/do-not-disrupt is ignored: ${protection.problem}`,
+        dedupeValues: [uid, protection.problem],
+      };
+    case "until": {
+      const until = formatTime(protection.untilMs);
+      const message = `Pod ${keyOf(pod)} is protected from disruption until ${until}`;
+      return { object: pod, type: "Normal", reason: "DoNotDisruptUntil", message, dedupeValues: [uid, until] };
+    }
+    case "elapsed":
+      return {
+        object: pod,
+        type: "Normal",
+        reason: "DoNotDisruptGracePeriodElapsed",
+        message: `Pod ${keyOf(pod)} is no longer protected from disruption`,
+      };
+    default:
+      return undefined;
+  }
+}
+
+function reportClosedBudget({ events, log }: ReportNeeds, snapshot: Snapshot, name: string, budget: PoolBudget): void {
+  const pool = snapshot.view.nodePools.get(name);
+  if (pool === undefined) return;
+  if (budget.problems.length > 0) {
+    log.error("the disruption budgets cannot be read: nothing is disrupted", {
+      NodePool: name,
+      problems: budget.problems,
+    });
+  }
+  if (budget.allowed > 0 || budget.total === 0) return;
+  events.record({
+    object: pool,
+    type: "Normal",
+    reason: "DisruptionBlocked",
+    message: "The disruption budgets allow no disruption for reason Empty",
+    dedupeValues: [pool.metadata.uid, "Empty"],
+    dedupeMs: MINUTE_MS,
+  });
+}

@@ -1,0 +1,181 @@
+import { settleAll } from "../base/settle-all.ts";
+import { SECOND_MS } from "../base/time.ts";
+import { NODE_CLAIMS, NODES, PODS } from "../model/kinds.ts";
+import { isReschedulable } from "../model/pod-predicates.ts";
+import type { NodeClaim } from "../model/resources/node-claim.ts";
+import { DISRUPTED_TAINT, isSameTaint, mergeTaints } from "../model/taints.ts";
+import type { DisruptionReason } from "../plan/disrupt/budgets.ts";
+import type { Candidate } from "../plan/disrupt/candidates.ts";
+import { planEmptiness } from "../plan/disrupt/emptiness.ts";
+import {
+  clearCondition,
+  findCondition,
+  isTrue,
+  NODE_CLAIM_CONDITIONS,
+  setCondition,
+  withConditions,
+} from "../plan/lifecycle/conditions.ts";
+import { after, type Change, type Controller, type Outcome } from "../runtime/controller.ts";
+import type { Snapshot, StateNode } from "../snapshot/snapshot.ts";
+import { takeSnapshot } from "../snapshot/take-snapshot.ts";
+import { DisruptionQueue } from "./disruption-queue.ts";
+import { reportBudgets, reportEmptiness } from "./disruption-report.ts";
+import { listAll } from "./list-all.ts";
+import type { Needs } from "./ports.ts";
+import { patchObject } from "./write.ts";
+
+/** Without any sign of change the cluster is looked at again so often. */
+const POLL_MS = 10 * SECOND_MS;
+const QUEUE_RETRY_MS = SECOND_MS;
+
+/** Takes away nodes that no pod needs. A decision is made, checked again some time later, and only then carried out. */
+export function disruptionController(needs: Needs): Controller {
+  return new Disruption(needs);
+}
+
+class Disruption implements Controller {
+  readonly name = "disruption";
+  readonly workers = 1;
+  readonly initialKeys = [""];
+  readonly #needs: Needs;
+  readonly #queue: DisruptionQueue;
+  /** A decision that waits to be checked: uids of claims, and when. */
+  #proposal: { claims: ReadonlySet<string>; dueMs: number } | undefined;
+  #pools: ReadonlySet<string> = new Set();
+
+  constructor(needs: Needs) {
+    this.#needs = needs;
+    this.#queue = new DisruptionQueue(needs);
+  }
+
+  /** Only a node that becomes quiet is worth a look before the next poll. */
+  keysFor({ kind, before, after: now }: Change): readonly string[] {
+    if (kind !== NODE_CLAIMS || now === undefined || !isTrue(now as NodeClaim, "Consolidatable")) return [];
+    return before !== undefined && isTrue(before as NodeClaim, "Consolidatable") ? [] : [""];
+  }
+
+  async reconcile(): Promise<Outcome> {
+    await this.#queue.advance();
+    await this.#cleanUp(this.#snapshot());
+    const waitMs = await this.#disruptEmpty();
+    return this.#queue.isIdle
+      ? after(waitMs, "nodes may become empty")
+      : after(QUEUE_RETRY_MS, "commands are under way");
+  }
+
+  /** Makes, awaits or carries out a decision; returns when to look again. */
+  async #disruptEmpty(): Promise<number> {
+    const { clock, settings } = this.#needs;
+    if (this.#proposal !== undefined) {
+      const restMs = this.#proposal.dueMs - clock.nowMs();
+      if (restMs > 0) return restMs;
+      await this.#carryOut(this.#proposal.claims);
+    }
+    const startMs = clock.nowMs();
+    const snapshot = this.#snapshot();
+    const plan = planEmptiness(snapshot, { underway: this.#queue.underway() });
+    this.#observeDuration(clock.nowMs() - startMs);
+    reportEmptiness(this.#needs, snapshot, plan);
+    this.#pools = reportBudgets(this.#needs, snapshot, this.#pools);
+    if (plan.chosen.length === 0) return POLL_MS;
+    const claims = new Set(plan.chosen.map(({ claim }) => claim.metadata.uid));
+    this.#proposal = { claims, dueMs: clock.nowMs() + settings.disruptionValidationDelayMs };
+    return settings.disruptionValidationDelayMs;
+  }
+
+  /** Checks a decision against the cluster as it is now, past all watches, and starts what is left of it. */
+  async #carryOut(claims: ReadonlySet<string>): Promise<void> {
+    const { memory, metrics } = this.#needs;
+    await this.#refresh();
+    this.#proposal = undefined;
+    const { chosen } = planEmptiness(this.#snapshot(), { underway: this.#queue.underway(), only: claims });
+    // From here on no plan counts on these nodes.
+    memory.markForDeletion(chosen.map(({ claim }) => claim.metadata.name));
+    const marked = await Promise.all(chosen.map((candidate) => this.#mark(candidate, "Empty")));
+    const candidates = chosen.filter((_, i) => marked[i]);
+    const abandoned = chosen.filter((_, i) => !marked[i]);
+    memory.unmarkForDeletion(abandoned.map(({ claim }) => claim.metadata.name));
+    const failures = claims.size - candidates.length;
+    if (failures > 0) {
+      metrics.count(
+        "karpenter_voluntary_disruption_failed_validations_total",
+        { consolidation_type: "empty" },
+        failures,
+      );
+    }
+    if (candidates.length === 0) return;
+    this.#queue.start({ reason: "Empty", consolidationType: "empty", candidates });
+    await this.#queue.advance();
+  }
+
+  /**
+   * Closes the node for new pods and says why. True when it is still empty after that: the scheduler may have been
+   * quicker than our view of the cluster.
+   */
+  async #mark({ node, claim }: Candidate, reason: DisruptionReason): Promise<boolean> {
+    const { api, mirror, clock, log } = this.#needs;
+    const { name } = node.metadata;
+    try {
+      const taints = mergeTaints(node.spec.taints ?? [], [DISRUPTED_TAINT]);
+      await patchObject(this.#needs, NODES, node, { ...node, spec: { ...node.spec, taints } });
+      const condition = { type: "DisruptionReason", status: "True", reason, message: reason } as const;
+      const conditions = setCondition(claim, NODE_CLAIM_CONDITIONS, condition, clock.nowMs());
+      await patchObject(this.#needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");
+      const pods = await listAll(api, PODS, { fieldSelector: `spec.nodeName=${name}` });
+      for (const pod of pods) mirror.remember(pod);
+      return !pods.some(isReschedulable);
+    } catch (error) {
+      log.debug("a node cannot be marked for disruption", { Node: name, error });
+      return false;
+    }
+  }
+
+  /** Nodes that a command was about to disrupt and that no command knows any more: after a restart, or given up. */
+  async #cleanUp(snapshot: Snapshot): Promise<void> {
+    const underway = this.#queue.underway();
+    await settleAll(
+      snapshot.stateNodes
+        .filter(({ claim, markedForDeletion }) => {
+          return claim !== undefined && !markedForDeletion && !underway.has(claim.metadata.name);
+        })
+        .map((state) => this.#release(state)),
+    );
+  }
+
+  async #release({ node, claim }: StateNode): Promise<void> {
+    const taints = node?.spec.taints ?? [];
+    const isTainted = taints.some((taint) => isSameTaint(taint, DISRUPTED_TAINT));
+    if (node !== undefined && isTainted && node.metadata.deletionTimestamp === undefined) {
+      const rest = taints.filter((taint) => !isSameTaint(taint, DISRUPTED_TAINT));
+      await patchObject(this.#needs, NODES, node, { ...node, spec: { ...node.spec, taints: rest } });
+    }
+    if (claim === undefined || findCondition(claim, "DisruptionReason") === undefined) return;
+    const conditions = clearCondition(claim, NODE_CLAIM_CONDITIONS, "DisruptionReason");
+    await patchObject(this.#needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");
+  }
+
+  /** Budgets must be counted right also when the watch is late or another leader has just been at work. */
+  async #refresh(): Promise<void> {
+    const { api, mirror } = this.#needs;
+    for (const claim of await listAll(api, NODE_CLAIMS)) mirror.remember(claim);
+    for (const node of await listAll(api, NODES)) mirror.remember(node);
+  }
+
+  #snapshot(): Snapshot {
+    const { mirror, clock, memory } = this.#needs;
+    const nowMs = clock.nowMs();
+    return takeSnapshot(mirror.view(), {
+      nowMs,
+      instanceTypes: new Map(),
+      wellKnownLabels: new Set(),
+      memory: memory.snapshot(nowMs),
+    });
+  }
+
+  #observeDuration(ms: number): void {
+    this.#needs.metrics.observe("karpenter_voluntary_disruption_decision_evaluation_duration_seconds", ms / SECOND_MS, {
+      reason: "empty",
+      consolidation_type: "empty",
+    });
+  }
+}

@@ -1,0 +1,31 @@
+import { DAY_MS } from "../base/time.ts";
+import { NODE_CLAIMS } from "../model/kinds.ts";
+import { expiry } from "../plan/disrupt/consolidatable.ts";
+import { after, type Controller, onChange } from "../runtime/controller.ts";
+import { countDisrupted } from "./claim-metrics.ts";
+import type { Needs } from "./ports.ts";
+import { isServed } from "./snapshot-now.ts";
+import { deleteObject } from "./write.ts";
+
+/** Deletes claims that have outlived their expireAfter. Their pods get new nodes as soon as the old ones drain. */
+export function expirationController(needs: Needs): Controller {
+  const { mirror, provider, clock, metrics, log } = needs;
+  return {
+    name: "nodeclaim.expiration",
+    workers: 1,
+    keysFor: ({ kind, key, after: now }) => (kind === NODE_CLAIMS && now !== undefined ? [key] : []),
+    async reconcile(key) {
+      const claim = mirror.live.nodeClaims.get(key);
+      if (claim === undefined || claim.metadata.deletionTimestamp !== undefined) return onChange;
+      if (!isServed(provider, claim)) return onChange;
+      const state = expiry(claim, clock.nowMs());
+      if (state.kind === "never") return onChange;
+      // Thirty days are more than a timer holds.
+      if (state.kind === "later") return after(Math.min(state.afterMs, DAY_MS), "it is not old enough yet");
+      await deleteObject(needs, NODE_CLAIMS, claim);
+      countDisrupted(metrics, claim, "expired");
+      log.info("deleting expired nodeclaim", { NodeClaim: key });
+      return onChange;
+    },
+  };
+}
