@@ -39,8 +39,9 @@ export async function createClaims(
     return { kind: "stale" };
   }
   const created: Created[] = [];
-  for (let i = 0; i < plan.newNodeClaims.length; i += CREATIONS_MAX) {
-    const some = plan.newNodeClaims.slice(i, i + CREATIONS_MAX);
+  const claims = plan.newNodeClaims.map((planned) => ({ ...planned, name: freeName(snapshot, planned.name) }));
+  for (let i = 0; i < claims.length; i += CREATIONS_MAX) {
+    const some = claims.slice(i, i + CREATIONS_MAX);
     const results = await settleAll(some.map((planned) => createClaim(needs, pools, planned, reason)));
     created.push(...results.filter((result) => result !== undefined));
   }
@@ -83,6 +84,16 @@ async function hasUnknownClaims({ api, mirror }: Needs, { view }: Snapshot): Pro
     next = page.continue === "" ? undefined : page.continue;
   } while (next !== undefined);
   return isAnyUnknown;
+}
+
+/**
+ * The name, or the first of its variants that no claim known to the plan has: that claim's room was counted, and did not
+ * suffice. A claim the plan did not know keeps the name taken, so that it is not bought twice.
+ */
+function freeName({ view }: Snapshot, name: string): string {
+  let free = name;
+  for (let variant = 2; view.nodeClaims.has(free); variant += 1) free = `${name}-${variant}`;
+  return free;
 }
 
 async function createClaim(

@@ -8,6 +8,13 @@ import type { Resources } from "../model/resources.ts";
 export type PlanSettings = {
   preferencePolicy: "Respect" | "Ignore";
   minValuesPolicy: "Strict" | "BestEffort";
+  /**
+   * USD per hour that every bought node counts as dearer than it is, default 0.01: fewer nodes for about one per cent of
+   * the price. Disruption must weigh with the same number, or it undoes what provisioning did.
+   */
+  surchargePerNode?: number;
+  /** Effort of the search, default 20 million: about one number looked at each. */
+  searchSteps?: number;
 };
 
 /** What the controller knows besides the cluster's objects. */

@@ -1,6 +1,7 @@
 import { byText } from "../base/order.ts";
 import type { ClusterView } from "../model/cluster-view.ts";
 import type { Node, ResourceList, Taint } from "../model/core.ts";
+import type { InstanceType } from "../model/instance-type.ts";
 import {
   HOSTNAME_LABEL,
   INITIALIZED_LABEL,
@@ -11,14 +12,23 @@ import {
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { parseResources, type Resources } from "../model/resources.ts";
 import { isEphemeralTaint, isSameTaint, mergeTaints } from "../model/taints.ts";
+import { type ExpectedNode, expectedNode } from "./expected-node.ts";
 import type { Memory, StateNode } from "./snapshot.ts";
+
+type TypesByPool = ReadonlyMap<string, readonly InstanceType[]>;
+const NO_TYPES: TypesByPool = new Map();
 
 /**
  * Nodes and claims as planning sees them: one entry per Node, per claim whose Node has not come yet, or for both merged
- * by provider id. Sorted by name.
+ * by provider id. Sorted by name. A claim that is not launched yet counts as the node it will become.
+ * @param instanceTypes per pool, what it can launch
  * @source reference of the scheduling rules, section 16
  */
-export function stateNodesOf(view: ClusterView, memory: Pick<Memory, "markedForDeletion">): readonly StateNode[] {
+export function stateNodesOf(
+  view: ClusterView,
+  memory: Pick<Memory, "markedForDeletion">,
+  instanceTypes: TypesByPool = NO_TYPES,
+): readonly StateNode[] {
   const states: StateNode[] = [];
   const merged = new Set<string>();
   for (const node of view.nodes.values()) {
@@ -28,7 +38,9 @@ export function stateNodesOf(view: ClusterView, memory: Pick<Memory, "markedForD
     states.push(stateNode(view, memory, node, claim));
   }
   for (const claim of view.nodeClaims.values()) {
-    if (!merged.has(claim.metadata.name)) states.push(stateNode(view, memory, undefined, claim));
+    if (merged.has(claim.metadata.name)) continue;
+    const state = stateNode(view, memory, undefined, claim);
+    states.push(claim.status?.providerID === undefined ? withExpected(state, claim, instanceTypes) : state);
   }
   return states.sort((a, b) => byText(a.name, b.name));
 }
@@ -77,6 +89,16 @@ function stateNode(
     managed,
     markedForDeletion: isMarked(memory, node, claim),
     podKeys: node === undefined ? [] : podsOn(view, node.metadata.name),
+  };
+}
+
+function withExpected(state: StateNode, claim: NodeClaim, instanceTypes: TypesByPool): StateNode {
+  const expected: ExpectedNode = expectedNode(claim, instanceTypes.get(state.nodePool ?? "") ?? []);
+  return {
+    ...state,
+    labels: { ...expected.labels, [HOSTNAME_LABEL]: state.hostname },
+    capacity: expected.capacity,
+    allocatable: expected.allocatable,
   };
 }
 

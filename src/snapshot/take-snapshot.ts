@@ -29,7 +29,7 @@ export function takeSnapshot(view: ClusterView, input: SnapshotInput): Snapshot 
   return Object.freeze({
     nowMs: input.nowMs,
     view,
-    stateNodes: stateNodesOf(view, memory),
+    stateNodes: stateNodesOf(view, memory, input.instanceTypes),
     instanceTypes: input.instanceTypes,
     wellKnownLabels: input.wellKnownLabels,
     memory,
