@@ -26,7 +26,11 @@ export async function snapshotNow(needs: Needs): Promise<Snapshot> {
     instanceTypes,
     wellKnownLabels: new Set([...WELL_KNOWN_LABELS, ...provider.wellKnownLabels]),
     memory: memory.snapshot(nowMs),
-    settings: { preferencePolicy: settings.preferencePolicy, minValuesPolicy: settings.minValuesPolicy },
+    settings: {
+      preferencePolicy: settings.preferencePolicy,
+      minValuesPolicy: settings.minValuesPolicy,
+      surchargePerNode: settings.nodeSurchargeUsdPerHour,
+    },
   });
 }
 
