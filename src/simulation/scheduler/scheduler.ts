@@ -133,8 +133,12 @@ export class Scheduler {
     }
     const known = this.#waiting.get(uid);
     if (known !== undefined) {
-      if (known.needs.pod.spec === pod.spec) known.needs.pod = pod;
-      else known.needs = podNeeds(pod);
+      const needs = podNeeds(pod);
+      const isChanged = needs.classKey !== known.needs.classKey;
+      known.needs = needs;
+      if (!isChanged) return;
+      known.isDue = true;
+      this.#wakeAt(Math.max(known.retryAtMs, this.#needs.clock.nowMs() + CYCLE_DELAY_MS));
       return;
     }
     this.#order += 1;

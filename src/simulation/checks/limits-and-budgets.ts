@@ -1,0 +1,84 @@
+import { NODE_CLAIMS, NODE_POOLS, PODS } from "../../model/kinds.ts";
+import { DO_NOT_DISRUPT_ANNOTATION, NODE_POOL_LABEL, TERMINATION_TIMESTAMP_ANNOTATION } from "../../model/labels.ts";
+import type { NodeClaim } from "../../model/resources/node-claim.ts";
+import type { NodePool } from "../../model/resources/node-pool.ts";
+import { type Amounts, addTo, amountsOf } from "../cache/amounts.ts";
+import type { ClusterState } from "../cache/cluster-state.ts";
+import type { ProductCall } from "../faults/faulty-call.ts";
+import type { Judge, JudgeNeeds } from "./judge.ts";
+
+/** Reasons that a budget counts; others (a dead instance, a failed launch) are no choice of the product. */
+const VOLUNTARY = new Set(["Empty", "Underutilized", "Drifted"]);
+
+/** Law 2: limits, budgets, PodDisruptionBudgets and do-not-disrupt are never broken by the product. */
+export function judgeLimitsAndBudgets(needs: JudgeNeeds): Judge {
+  const { state, report } = needs;
+  const claims = state.of(NODE_CLAIMS);
+  claims.onChange((before, after) => {
+    if (after === undefined) return;
+    const pool = state.of(NODE_POOLS).get(after.metadata.labels?.[NODE_POOL_LABEL] ?? "");
+    if (pool === undefined) return;
+    if (before === undefined || before.status?.capacity !== after.status?.capacity) checkLimits(needs, pool);
+    const reason = disruptionReason(after);
+    if (reason !== undefined && (before === undefined || disruptionReason(before) === undefined)) {
+      if (VOLUNTARY.has(reason)) checkBudgets(needs, pool, after, reason);
+    }
+  });
+  return {
+    onCall(call) {
+      if (call.kind === "pods" && call.verb === "delete") checkPodDelete(state, call, report);
+      if (call.kind === "pods" && call.verb === "eviction") {
+        const pod = state.of(PODS).get(call.key);
+        const isProtected = pod?.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] === "true";
+        if (isProtected) report("do-not-disrupt", `evicts ${call.key}, which says do-not-disrupt`);
+      }
+    },
+  };
+}
+
+function checkPodDelete(state: ClusterState, { key }: ProductCall, report: JudgeNeeds["report"]): void {
+  const pod = state.of(PODS).get(key);
+  const nodeName = pod?.spec.nodeName;
+  const claim = [...state.of(NODE_CLAIMS).values()].find(({ status }) => status?.nodeName === nodeName);
+  const hasDeadline = claim?.metadata.annotations?.[TERMINATION_TIMESTAMP_ANNOTATION] !== undefined;
+  if (pod !== undefined && !hasDeadline) report("budgets of pods", `deletes ${key} past the eviction API`);
+}
+
+function claimsOf(state: ClusterState, pool: string): NodeClaim[] {
+  return [...state.of(NODE_CLAIMS).values()].filter(({ metadata }) => metadata.labels?.[NODE_POOL_LABEL] === pool);
+}
+
+function checkLimits({ state, report }: JudgeNeeds, pool: NodePool): void {
+  const limits = amountsOf(pool.spec.limits);
+  if (Object.keys(limits).length === 0) return;
+  const used: Amounts = {};
+  for (const { status } of claimsOf(state, pool.metadata.name)) {
+    addTo(used, amountsOf(status?.capacity));
+    addTo(used, { nodes: 1 });
+  }
+  for (const [name, limit] of Object.entries(limits)) {
+    const amount = used[name] ?? 0;
+    if (amount > limit) report("limits", `pool ${pool.metadata.name} has ${amount} of ${name}, its limit is ${limit}`);
+  }
+}
+
+function disruptionReason({ status }: NodeClaim): string | undefined {
+  const condition = status?.conditions?.find(({ type, status: is }) => type === "DisruptionReason" && is === "True");
+  return condition?.reason;
+}
+
+function checkBudgets({ state, report }: JudgeNeeds, pool: NodePool, claim: NodeClaim, reason: string): void {
+  const claims = claimsOf(state, pool.metadata.name);
+  const disrupted = claims.filter(
+    (one) => disruptionReason(one) !== undefined || one.metadata.deletionTimestamp !== undefined || one === claim,
+  ).length;
+  for (const budget of pool.spec.disruption?.budgets ?? [{ nodes: "10%" }]) {
+    const isMeant = budget.reasons === undefined || (budget.reasons as string[]).includes(reason);
+    if (!isMeant || budget.schedule !== undefined) continue;
+    const { nodes } = budget;
+    const allowed = nodes.endsWith("%") ? Math.ceil((Number.parseFloat(nodes) * claims.length) / 100) : Number(nodes);
+    if (disrupted <= allowed) continue;
+    const what = `pool ${pool.metadata.name} loses ${disrupted} of ${claims.length} nodes at once (${reason}), budget ${nodes}`;
+    report("budgets", `${what}: ${claim.metadata.name}`);
+  }
+}

@@ -1,0 +1,54 @@
+import { NODES } from "../../model/kinds.ts";
+import { isNotFound } from "../../ports/kube-api.ts";
+import type { ClusterState } from "../cache/cluster-state.ts";
+import type { ClusterWriter } from "../cache/cluster-writer.ts";
+import type { Kubelets } from "../kubelet/kubelets.ts";
+
+/** An offering, or a part of it: absent fields mean all. */
+export type StockOut = { instanceType?: string; zone?: string; capacityType?: string };
+
+/** What goes wrong in the simulated cloud: offerings sell out, instances die. */
+export class CloudControl {
+  readonly #soldOut = new Map<string, StockOut>();
+
+  /** @param id to take it back with `restock` */
+  sellOut(id: string, what: StockOut): void {
+    this.#soldOut.set(id, what);
+  }
+
+  restock(id: string): void {
+    this.#soldOut.delete(id);
+  }
+
+  restockAll(): void {
+    this.#soldOut.clear();
+  }
+
+  /** For the provider: whether an offering cannot be bought at the moment. */
+  readonly isSoldOut = (offering: { instanceType: string; zone: string; capacityType: string }): boolean => {
+    for (const { instanceType, zone, capacityType } of this.#soldOut.values()) {
+      const matches =
+        (instanceType ?? offering.instanceType) === offering.instanceType &&
+        (zone ?? offering.zone) === offering.zone &&
+        (capacityType ?? offering.capacityType) === offering.capacityType;
+      if (matches) return true;
+    }
+    return false;
+  };
+
+  /** The instance of a node is gone at once: its kubelet with it, and the cloud's controller removes the Node. */
+  kill(
+    nodeName: string,
+    { kubelets, writer, state }: { kubelets: Kubelets; writer: ClusterWriter; state: ClusterState },
+  ): void {
+    kubelets.kill(nodeName);
+    if (state.of(NODES).get(nodeName) === undefined) return;
+    writer.patch(NODES, { name: nodeName }, { metadata: { finalizers: null } });
+    try {
+      writer.delete(NODES, { name: nodeName });
+    } catch (e) {
+      // With its last finalizer it may have vanished already.
+      if (!isNotFound(e)) throw e;
+    }
+  }
+}
