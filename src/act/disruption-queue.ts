@@ -29,7 +29,7 @@ export class DisruptionQueue {
   readonly #needs: Needs;
   #open: Open[] = [];
   /** Claims whose deletion was accepted, until the mirror has seen them go. */
-  readonly #deleted = new Map<string, string>();
+  readonly #deleted = new Set<string>();
 
   constructor(needs: Needs) {
     this.#needs = needs;
@@ -38,7 +38,7 @@ export class DisruptionQueue {
   /** Names of the claims that are being disrupted. */
   underway(): ReadonlySet<string> {
     const open = this.#open.flatMap(({ left }) => left.map(({ claim }) => claim.metadata.name));
-    return new Set([...open, ...this.#deleted.keys()]);
+    return new Set([...open, ...this.#deleted]);
   }
 
   get isIdle(): boolean {
@@ -99,7 +99,7 @@ export class DisruptionQueue {
       // Another object has taken the name: the one that was meant is gone.
       if (!isConflict(error)) throw error;
     }
-    this.#deleted.set(claim.metadata.name, node.metadata.name);
+    this.#deleted.add(claim.metadata.name);
     const policy = snakeCase(pool.spec.disruption?.consolidationPolicy ?? "WhenEmptyOrUnderutilized");
     metrics.count("karpenter_nodeclaims_disrupted_total", disruptionLabels(claim, reason.toLowerCase(), policy));
     for (const object of [node, claim]) {
@@ -114,13 +114,8 @@ export class DisruptionQueue {
   }
 
   #forgetGone(): void {
-    const { mirror, memory } = this.#needs;
-    for (const [claimName, nodeName] of this.#deleted) {
-      if (mirror.live.nodeClaims.has(claimName)) continue;
-      this.#deleted.delete(claimName);
-      memory.forget(claimName);
-      memory.forget(nodeName);
-    }
+    const { nodeClaims } = this.#needs.mirror.live;
+    for (const claimName of this.#deleted) if (!nodeClaims.has(claimName)) this.#deleted.delete(claimName);
   }
 }
 

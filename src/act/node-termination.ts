@@ -207,10 +207,9 @@ async function endInstance(needs: Needs, pass: Pass): Promise<Wait> {
 }
 
 async function finish(needs: Needs, node: Node, claim: NodeClaim | undefined): Promise<Outcome> {
-  const { clock, metrics, log, memory } = needs;
+  const { clock, metrics, log } = needs;
   const finalizers = (node.metadata.finalizers ?? []).filter((finalizer) => finalizer !== TERMINATION_FINALIZER);
   await patchObject(needs, NODES, node, { ...node, metadata: { ...node.metadata, finalizers } });
-  memory.forget(node.metadata.name);
   const nowMs = clock.nowMs();
   const nodepool = node.metadata.labels?.[NODE_POOL_LABEL] ?? "";
   const zone = node.metadata.labels?.[ZONE_LABEL] ?? "";

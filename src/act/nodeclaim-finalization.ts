@@ -93,7 +93,7 @@ async function withLostInstance({ provider }: Needs, claim: NodeClaim): Promise<
 }
 
 async function finish(needs: Needs, claim: NodeClaim): Promise<void> {
-  const { api, clock, metrics, memory, log, mirror } = needs;
+  const { api, clock, metrics, log, mirror } = needs;
   const { name, labels = {}, deletionTimestamp = "" } = claim.metadata;
   const nodeName = claim.status?.nodeName;
   const current = mirror.live.nodeClaims.get(name) ?? claim;
@@ -102,8 +102,6 @@ async function finish(needs: Needs, claim: NodeClaim): Promise<void> {
     ...current,
     metadata: { ...current.metadata, finalizers },
   });
-  memory.forget(name);
-  if (nodeName !== undefined) memory.forget(nodeName);
   const nowMs = clock.nowMs();
   const nodepool = labels[NODE_POOL_LABEL] ?? "";
   metrics.count("karpenter_nodeclaims_terminated_total", {
