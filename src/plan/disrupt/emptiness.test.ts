@@ -294,8 +294,8 @@ describe("budgets of a pool with 15 nodes, on a Wednesday at noon", () => {
     { budgets: [{ nodes: "0", schedule: "0 9 * * mon-fri", duration: "8h" }], want: 0, because: "office hours" },
     {
       budgets: [{ nodes: "0", schedule: "0 9 * * mon-fri", duration: "3h" }],
-      want: 0,
-      because: "the end belongs to it",
+      want: UNLIMITED,
+      because: "the end does not belong to it",
     },
     { budgets: [{ nodes: "0", schedule: "0 9 * * mon-fri", duration: "3h1m" }], want: 0, because: "the last minute" },
     { budgets: [{ nodes: "0", schedule: "0 12 * * *", duration: "1h" }], want: 0, because: "the start belongs to it" },
