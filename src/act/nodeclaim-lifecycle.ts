@@ -13,6 +13,7 @@ import {
   InsufficientCapacityError,
   NodeClassNotReadyError,
 } from "../ports/cloud-provider.ts";
+import { isConflict } from "../ports/kube-api.ts";
 import { after, type Change, type Controller, type Outcome, onChange } from "../runtime/controller.ts";
 import { workerCount } from "../runtime/worker-count.ts";
 import { countDisrupted } from "./claim-metrics.ts";
@@ -21,6 +22,8 @@ import { recordRegistration } from "./nodepool-registration-health.ts";
 import type { Needs } from "./ports.ts";
 import { isServed } from "./snapshot-now.ts";
 import { deleteObject, patchObject } from "./write.ts";
+
+const CONFLICT_RETRY_MS = 100;
 
 type Write = Extract<LifecycleStep, { do: "write" }>;
 
@@ -35,24 +38,34 @@ export function nodeClaimLifecycleController(needs: Needs): Controller {
     async reconcile(key) {
       const claim = needs.mirror.live.nodeClaims.get(key);
       if (claim === undefined || !isServed(needs.provider, claim)) return onChange;
-      const step = nextLifecycleStep(claim, nodesOf(needs, claim), needs.clock.nowMs());
-      switch (step.do) {
-        case "finalize":
-          launches.delete(claim.metadata.uid);
-          return finalizeNodeClaim(needs, claim);
-        case "add-finalizer":
-          await patchObject(needs, NODE_CLAIMS, claim, step.claim);
-          return onChange;
-        case "launch":
-          return launch(needs, claim, launches);
-        case "give-up":
-          await giveUp(needs, claim, step.reason);
-          return onChange;
-        case "write":
-          return write(needs, claim, step, launches);
+      try {
+        return await advance(needs, claim, launches);
+      } catch (error) {
+        // Others write to claims and nodes too; that is no reason to back off as from a failed launch.
+        if (isConflict(error)) return after(CONFLICT_RETRY_MS, "somebody else wrote in between");
+        throw error;
       }
     },
   };
+}
+
+async function advance(needs: Needs, claim: NodeClaim, launches: Map<string, Instance>): Promise<Outcome> {
+  const step = nextLifecycleStep(claim, nodesOf(needs, claim), needs.clock.nowMs());
+  switch (step.do) {
+    case "finalize":
+      launches.delete(claim.metadata.uid);
+      return finalizeNodeClaim(needs, claim);
+    case "add-finalizer":
+      await patchObject(needs, NODE_CLAIMS, claim, step.claim);
+      return onChange;
+    case "launch":
+      return launch(needs, claim, launches);
+    case "give-up":
+      await giveUp(needs, claim, step.reason);
+      return onChange;
+    case "write":
+      return write(needs, claim, step, launches);
+  }
 }
 
 function claimKeys({ mirror }: Needs, { kind, key, before, after: now }: Change): readonly string[] {

@@ -3,15 +3,21 @@ import { NODE_CLAIMS, NODES } from "../model/kinds.ts";
 import type { Change, Controller } from "../runtime/controller.ts";
 import { type Manager, startManager } from "../runtime/manager.ts";
 import { type Mirror, startMirror } from "../watch/mirror.ts";
+import { disruptionController } from "./disruption.ts";
+import { expirationController } from "./expiration.ts";
+import { garbageCollectionController } from "./garbage-collection.ts";
 import { nodeClaimHydrationController, nodeHydrationController } from "./hydration.ts";
 import { ActMemory } from "./memory.ts";
+import { nodeTerminationController } from "./node-termination.ts";
 import { nodeClaimConsistencyController } from "./nodeclaim-consistency.ts";
+import { nodeClaimDisruptionController } from "./nodeclaim-disruption.ts";
 import { nodeClaimLifecycleController } from "./nodeclaim-lifecycle.ts";
 import { nodePoolCounterController } from "./nodepool-counter.ts";
 import { nodePoolHashController } from "./nodepool-hash.ts";
 import { nodePoolReadinessController } from "./nodepool-readiness.ts";
 import { nodePoolRegistrationHealthController } from "./nodepool-registration-health.ts";
 import { nodePoolValidationController } from "./nodepool-validation.ts";
+import { podEventsController } from "./pod-events.ts";
 import { type PodObserver, podObserver } from "./pod-observer.ts";
 import type { Needs } from "./ports.ts";
 import { pricingController } from "./pricing.ts";
@@ -83,6 +89,12 @@ function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[
   return [
     provisionController(needs, (podKeys) => pods?.placed(podKeys)),
     nodeClaimLifecycleController(needs),
+    nodeTerminationController(needs),
+    disruptionController(needs),
+    nodeClaimDisruptionController(needs),
+    podEventsController(needs),
+    expirationController(needs),
+    garbageCollectionController(needs),
     nodeClaimHydrationController(needs),
     nodeHydrationController(needs),
     nodeClaimConsistencyController(needs),

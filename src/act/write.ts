@@ -1,6 +1,6 @@
 import type { Kind } from "../model/kinds.ts";
 import type { KubeObject } from "../model/object.ts";
-import { isNotFound } from "../ports/kube-api.ts";
+import { isConflict, isNotFound, type Ref } from "../ports/kube-api.ts";
 import { mergeDiff } from "./merge-diff.ts";
 import type { Needs } from "./ports.ts";
 
@@ -26,14 +26,30 @@ export async function patchObject<T extends KubeObject>(
   if (difference === undefined) return before;
   const { name, namespace, resourceVersion } = before.metadata;
   const { metadata, ...rest } = difference as { metadata?: Record<string, unknown> };
-  const written = await api.patch(
-    kind,
-    namespace === undefined ? { name } : { name, namespace },
-    { type: "merge", body: { ...rest, metadata: { ...metadata, resourceVersion } } },
-    subresource === undefined ? {} : { subresource },
-  );
-  mirror.remember(written);
-  return written;
+  const ref = namespace === undefined ? { name } : { name, namespace };
+  const body = { ...rest, metadata: { ...metadata, resourceVersion } };
+  try {
+    const written = await api.patch(
+      kind,
+      ref,
+      { type: "merge", body },
+      subresource === undefined ? {} : { subresource },
+    );
+    mirror.remember(written);
+    return written;
+  } catch (error) {
+    if (isConflict(error)) await lookAgain({ api, mirror }, kind, ref);
+    throw error;
+  }
+}
+
+/** The watch may be late: the next try shall not be made from the same old version. */
+async function lookAgain<T extends KubeObject>({ api, mirror }: WriteNeeds, kind: Kind<T>, ref: Ref): Promise<void> {
+  try {
+    mirror.remember(await api.get(kind, ref));
+  } catch {
+    // The conflict is what the caller needs to hear of; the watch will tell the rest.
+  }
 }
 
 /** Deletes this very object (not a later one of the same name). An object that is already gone is fine. */
