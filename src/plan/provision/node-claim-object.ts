@@ -4,13 +4,12 @@ import {
   NODE_POOL_HASH_VERSION_ANNOTATION,
   TERMINATION_FINALIZER,
 } from "../../model/labels.ts";
+import { NODE_POOL_HASH_VERSION } from "../../model/node-pool-hash.ts";
 import type { Draft } from "../../model/object.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { NodePool } from "../../model/resources/node-pool.ts";
 import { formatResources } from "../../model/resources.ts";
 import type { PlannedClaim } from "./provision-plan.ts";
-
-const HASH_VERSION = "v3";
 
 /**
  * The NodeClaim to create for a planned node.
@@ -29,7 +28,7 @@ export function nodeClaimObject(planned: PlannedClaim, pool: NodePool, poolHash:
       annotations: {
         ...template.metadata?.annotations,
         [NODE_POOL_HASH_ANNOTATION]: poolHash,
-        [NODE_POOL_HASH_VERSION_ANNOTATION]: HASH_VERSION,
+        [NODE_POOL_HASH_VERSION_ANNOTATION]: NODE_POOL_HASH_VERSION,
         [MIN_VALUES_RELAXED_ANNOTATION]: planned.minValuesRelaxed ? "true" : "false",
       },
       ownerReferences: [

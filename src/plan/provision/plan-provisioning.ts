@@ -1,15 +1,126 @@
+import { byText } from "../../base/order.ts";
+import type { Pod } from "../../model/core.ts";
+import { keyOf } from "../../model/object.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
-import type { ProvisionPlan } from "./provision-plan.ts";
+import { podsToPlace } from "../fit/pods-to-place.ts";
+import { lowerBound } from "./lower-bound.ts";
+import type { Packing } from "./packing-problem.ts";
+import { searchPacking } from "./packing-search.ts";
+import { ClaimMaker, deal } from "./planned-claims.ts";
+import { poolsOf } from "./pools.ts";
+import type { PlannedClaim, ProvisionPlan, Refusal } from "./provision-plan.ts";
+import { type Reduction, reduce } from "./reduce.ts";
+import { explainHopeless, explainLeft, explainPoolWithoutTypes, type Reason } from "./refusals.ts";
+
+const DEFAULT_SURCHARGE = 0.01;
+const DEFAULT_STEPS = 20_000_000;
+/** Fewer nodes may cost at most this share more. */
+const SURCHARGE_SHARE_MAX = 0.01;
 
 /** Which nodes to buy for the pods that fit nowhere. Pure: equal snapshots give equal plans. */
-export function planProvisioning(_snapshot: Snapshot): ProvisionPlan {
+export function planProvisioning(snapshot: Snapshot): ProvisionPlan {
+  // 1. Which pods are to be placed, and which are refused before any node is looked at.
+  const { pods, refused, ignored } = podsToPlace(snapshot);
+  // 2. Where nodes can be bought.
+  const { pools, idle } = poolsOf(snapshot);
+  // 3. Pods become classes, types become shapes, nodes become bins.
+  const reduction = reduce(snapshot, pods, pools);
+  // 4. Which nodes to buy and what goes where, in numbers.
+  const packing = searchPacking(reduction.problem, {
+    surchargePerNode: snapshot.settings.surchargePerNode ?? DEFAULT_SURCHARGE,
+    surchargeShareMax: SURCHARGE_SHARE_MAX,
+    steps: snapshot.settings.searchSteps ?? DEFAULT_STEPS,
+  });
+  // 5. The numbers get their names back.
+  const named = nameAll(snapshot, reduction, packing);
+  // 6. Every pod that stays behind gets its reason.
+  const unschedulable: Refusal[] = [
+    ...refused.map(({ pod, problem }) => ({ pod: keyOf(pod), ...problem })),
+    ...reduction.hopeless.flatMap((one) => refuseAll(one.pods, explainHopeless(one, reduction, idle, snapshot))),
+    ...named.refusals,
+  ];
   return {
-    newNodeClaims: [],
-    existingNodes: [],
-    unschedulable: [],
-    ignored: [],
-    poolsWithoutTypes: [],
-    pricePerHour: 0,
-    lowerBoundPerHour: 0,
+    newNodeClaims: named.claims,
+    existingNodes: named.existing,
+    unschedulable: unschedulable.sort((a, b) => byText(a.pod, b.pod)),
+    ignored: [...ignored].sort(byText),
+    poolsWithoutTypes: pools.flatMap((pool, index) =>
+      (reduction.columns[index]?.count ?? 0) > 0 ? [] : [{ nodePool: pool.name, ...explainPoolWithoutTypes(pool) }],
+    ),
+    remarks: remarksOf(reduction),
+    pricePerHour: sumOfPrices(named.claims),
+    lowerBoundPerHour: Math.min(lowerBound(reduction.boundProblem, named.placed), sumOfPrices(named.claims)),
   };
+}
+
+type Named = {
+  claims: PlannedClaim[];
+  existing: ProvisionPlan["existingNodes"];
+  refusals: Refusal[];
+  /** Pods placed, per class. */
+  placed: Int32Array;
+};
+
+function nameAll(snapshot: Snapshot, reduction: Reduction, packing: Packing): Named {
+  const { dealt, left } = deal(reduction, packing);
+  const maker = new ClaimMaker(snapshot, reduction, packing);
+  const placed = Int32Array.from(reduction.problem.demand);
+  const claims: PlannedClaim[] = [];
+  const existing = new Map<string, string[]>();
+  const refusals: Refusal[] = [];
+  for (const one of dealt) {
+    if (one.node.bin >= 0) {
+      const name = reduction.bins[one.node.bin]?.name ?? "";
+      existing.set(name, [...(existing.get(name) ?? []), ...one.pods.map(keyOf)]);
+      continue;
+    }
+    const claim = maker.make(one);
+    if (claim !== undefined) {
+      claims.push(claim);
+      continue;
+    }
+    refusals.push(...refuseAll(one.pods, CHOICE_LOST));
+    for (const { podClass, count } of one.node.content) placed[podClass] = (placed[podClass] ?? 0) - count;
+  }
+  for (const [c, pods] of left) {
+    const podClass = reduction.classes[c];
+    if (podClass === undefined) continue;
+    placed[c] = (placed[c] ?? 0) - pods.length;
+    refusals.push(...refuseAll(pods, explainLeft(podClass, reduction)));
+  }
+  return {
+    claims: claims.sort((a, b) => byText(a.nodePool, b.nodePool) || byText(a.name, b.name)),
+    existing: [...existing.keys()]
+      .sort(byText)
+      .map((name) => ({ name, pods: [...(existing.get(name) ?? [])].sort(byText) })),
+    refusals,
+    placed,
+  };
+}
+
+const CHOICE_LOST: Reason = {
+  code: "MinValuesNotMet",
+  reason: "together with the other pods of its node it leaves fewer types than the pool's minValues ask for",
+};
+
+function refuseAll(pods: readonly Pod[], reason: Reason): Refusal[] {
+  return pods.map((pod) => ({ pod: keyOf(pod), ...reason }));
+}
+
+function sumOfPrices(claims: readonly PlannedClaim[]): number {
+  // In millionths, so that the order of adding leaves no trace.
+  const millionths = claims.reduce((sum, { cheapestPrice }) => sum + Math.round(cheapestPrice * 1e6), 0);
+  return millionths / 1e6;
+}
+
+function remarksOf(reduction: Reduction): ProvisionPlan["remarks"] {
+  const byWish = new Map<string, string[]>();
+  for (const { wishes, pods } of reduction.classes) {
+    for (const wish of wishes) byWish.set(wish, [...(byWish.get(wish) ?? []), ...pods.map(keyOf)]);
+  }
+  return [...byWish.keys()].sort(byText).map((wish) => ({
+    code: "PreferenceLeftOut",
+    reason: `${wish} is not planned for: the pods are placed without it`,
+    pods: [...(byWish.get(wish) ?? [])].sort(byText),
+  }));
 }

@@ -32,6 +32,8 @@ export type ProvisionPlan = {
   ignored: string[];
   /** Pools whose requirements rule out every type, with the requirement that does it. */
   poolsWithoutTypes: { nodePool: string; code: string; reason: string }[];
+  /** Pods that are placed without something they would have liked, and what it is. */
+  remarks: { code: string; reason: string; pods: string[] }[];
   /** Sum of cheapestPrice. */
   pricePerHour: number;
   /** No plan for these pods can be cheaper. */

@@ -1,0 +1,155 @@
+import { byText } from "../../base/order.ts";
+import type { Container, Pod } from "../../model/core.ts";
+import { keyOf } from "../../model/object.ts";
+import { podRequests } from "../../model/pod-requests.ts";
+import { formatRequirements, requirement, withRequirement } from "../../model/requirements.ts";
+import type { Resources } from "../../model/resources.ts";
+import type { PlanSettings } from "../../snapshot/snapshot.ts";
+import { type HostRules, type HostUse, hostUseOf } from "./host-rules.ts";
+import { type Level, levelsOf } from "./levels.ts";
+import { isPerHost, type Repulsion } from "./repulsion.ts";
+import { uncoveredWishes } from "./uncovered-rules.ts";
+
+/** Pods that are the same to the planner: where one may go, all may, and each takes as much. */
+export type PodClass = {
+  /** Equal for equal classes of any two snapshots; classes are sorted by it. */
+  key: string;
+  /** Oldest first, then by key: the order in which they get what there is. */
+  pods: readonly Pod[];
+  /** Stands for all of them. */
+  sample: Pod;
+  /** Of one pod, with `pods: 1`. */
+  requests: Resources;
+  levels: readonly Level[];
+  /** Hosts whose pods repel these. */
+  avoidedHosts: ReadonlySet<string>;
+  hostUse: HostUse;
+  /** Preferences that are left out. */
+  wishes: readonly string[];
+};
+
+export type ClassRules = {
+  settings: PlanSettings;
+  /** Some pool or node has a PreferNoSchedule taint. */
+  hasSoftTaints: boolean;
+  repulsions: readonly Repulsion[];
+  hostRules: HostRules;
+};
+
+/** Sorts pods into classes. Work per pod is one key, kept with the pod object; everything else is per class. */
+export function podClassesOf(pods: readonly Pod[], rules: ClassRules): readonly PodClass[] {
+  const looks = rules.repulsions.length > 0 || rules.hostRules.looksAtLabels;
+  const bySpec = new Map<string, { key: string; sample: Pod; pods: Pod[] }>();
+  for (const pod of pods) {
+    const key = looks ? `${specKey(pod)}\n${selectionKey(pod, rules)}` : specKey(pod);
+    const known = bySpec.get(key);
+    if (known === undefined) bySpec.set(key, { key, sample: pod, pods: [pod] });
+    else known.pods.push(pod);
+  }
+  const merged = new Map<string, PodClass & { pods: Pod[] }>();
+  for (const group of bySpec.values()) {
+    const made = podClass(group.sample, group.pods, rules);
+    const known = merged.get(made.key);
+    if (known === undefined) merged.set(made.key, { ...made, pods: group.pods });
+    else known.pods.push(...group.pods);
+  }
+  const classes = [...merged.values()].sort((a, b) => byText(a.key, b.key));
+  for (const { pods: members } of classes) members.sort(byAge);
+  return classes;
+}
+
+export function byAge(a: Pod, b: Pod): number {
+  return byText(a.metadata.creationTimestamp ?? "", b.metadata.creationTimestamp ?? "") || byText(keyOf(a), keyOf(b));
+}
+
+function podClass(sample: Pod, pods: readonly Pod[], rules: ClassRules): PodClass {
+  const requests = { ...podRequests(sample), pods: 1 };
+  const repelling = rules.repulsions.filter((repulsion) => repulsion.selects(sample));
+  const levels = levelsOf(sample.spec, rules.settings.preferencePolicy, rules.hasSoftTaints).map((level) =>
+    away(level, repelling),
+  );
+  const avoidedHosts = new Set(repelling.filter(isPerHost).flatMap(({ domains }) => domains));
+  const hostUse = hostUseOf(sample, rules.hostRules);
+  const wishes = rules.settings.preferencePolicy === "Respect" ? uncoveredWishes(sample.spec) : [];
+  const parts = [
+    Object.entries(requests)
+      .filter(([, amount]) => amount > 0)
+      .sort(([a], [b]) => byText(a, b)),
+    levels.map(({ terms, toleratesSoftTaints }) => [terms.map(formatRequirements), toleratesSoftTaints]),
+    tolerationKey(sample),
+    [...avoidedHosts],
+    [...hostUse].sort(([a], [b]) => byText(a, b)),
+    wishes,
+  ];
+  return { key: JSON.stringify(parts), pods, sample, requests, levels, avoidedHosts, hostUse, wishes };
+}
+
+/** Domains of repelling pods are ruled out like values of a required NotIn. */
+function away(level: Level, repulsions: readonly Repulsion[]): Level {
+  const wider = repulsions.filter((repulsion) => !isPerHost(repulsion));
+  if (wider.length === 0) return level;
+  const terms = level.terms.map((term) =>
+    wider.reduce((sum, { key, domains }) => withRequirement(sum, requirement(key, "NotIn", domains)), term),
+  );
+  return { ...level, terms };
+}
+
+function tolerationKey(pod: Pod): readonly string[] {
+  const tolerations = (pod.spec.tolerations ?? []).map(({ key = "", operator = "", value = "", effect = "" }) =>
+    [key, operator === "" ? "Equal" : operator, value, effect].join("\t"),
+  );
+  return [...new Set(tolerations)].sort(byText);
+}
+
+const specKeys = new WeakMap<Pod, string>();
+
+/**
+ * What the planner looks at in a pod, as text; finer than need be. Written by hand, as this is done for every pod of a
+ * cluster: several times faster than JSON of the same.
+ */
+function specKey(pod: Pod): string {
+  const known = specKeys.get(pod);
+  if (known !== undefined) return known;
+  const { spec, status } = pod;
+  let key = "";
+  for (const container of spec.containers) key += containerKey(container);
+  if (spec.initContainers !== undefined) {
+    for (const container of spec.initContainers) key += `i${container.restartPolicy ?? ""}${containerKey(container)}`;
+  }
+  if (spec.nodeSelector !== undefined) key += `s${mapKey(spec.nodeSelector)}`;
+  if (spec.overhead !== undefined) key += `o${mapKey(spec.overhead)}`;
+  if (spec.resources !== undefined) key += `r${JSON.stringify(spec.resources)}`;
+  if (spec.tolerations !== undefined && spec.tolerations.length > 0) key += `t${JSON.stringify(spec.tolerations)}`;
+  if (spec.affinity !== undefined) key += `a${pod.metadata.namespace ?? ""}${JSON.stringify(spec.affinity)}`;
+  if (spec.topologySpreadConstraints !== undefined && spec.topologySpreadConstraints.length > 0) {
+    key += `p${pod.metadata.namespace ?? ""}${JSON.stringify(spec.topologySpreadConstraints)}`;
+  }
+  if (status?.containerStatuses?.some((s) => s.resources !== undefined)) key += `z${JSON.stringify(podRequests(pod))}`;
+  specKeys.set(pod, key);
+  return key;
+}
+
+function containerKey({ resources, ports }: Container): string {
+  let key = "c";
+  if (resources?.requests !== undefined) key += mapKey(resources.requests);
+  if (resources?.limits !== undefined) key += `l${mapKey(resources.limits)}`;
+  if (ports !== undefined) {
+    for (const { hostPort, hostIP, protocol } of ports) {
+      if (hostPort !== undefined && hostPort !== 0) key += `h${hostPort}/${protocol ?? ""}/${hostIP ?? ""}`;
+    }
+  }
+  return key;
+}
+
+function mapKey(map: Readonly<Record<string, string | number>>): string {
+  let key = "{";
+  for (const name in map) key += `${name}=${map[name]},`;
+  return `${key}}`;
+}
+
+/** Which of the rules that look at labels select the pod. */
+function selectionKey(pod: Pod, { repulsions, hostRules }: ClassRules): string {
+  let key = "";
+  for (const repulsion of repulsions) key += repulsion.selects(pod) ? "1" : "0";
+  return `${key}${hostRules.selectionKey(pod)}`;
+}

@@ -1,0 +1,69 @@
+import type { Pod } from "../../model/core.ts";
+import { keyOf } from "../../model/object.ts";
+import { indexBudgets, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
+import { isProvisionable } from "../../model/pod-predicates.ts";
+import type { Snapshot } from "../../snapshot/snapshot.ts";
+import { optsOut, type PodProblem, selectorProblem, volumeProblem } from "./pod-problem.ts";
+import { uncoveredRule } from "./uncovered-rules.ts";
+
+export type PodsToPlace = {
+  pods: readonly Pod[];
+  /** Pods that cannot be judged, or that use a rule which is not planned for. */
+  refused: readonly { pod: Pod; problem: PodProblem }[];
+  /** Keys of pods that are none of our business. */
+  ignored: readonly string[];
+};
+
+/** Pods that wait for a node, and pods whose node is going away. */
+export function podsToPlace(snapshot: Snapshot): PodsToPlace {
+  const { view } = snapshot;
+  const pods: Pod[] = [];
+  const refused: { pod: Pod; problem: PodProblem }[] = [];
+  const ignored: string[] = [];
+  for (const pod of candidates(snapshot)) {
+    if (optsOut(pod) || runsElsewhere(pod)) {
+      ignored.push(keyOf(pod));
+      continue;
+    }
+    const problem = problemOf(pod, snapshot) ?? uncoveredRule(pod, view);
+    if (problem === undefined) pods.push(pod);
+    else refused.push({ pod, problem });
+  }
+  return { pods, refused, ignored };
+}
+
+function candidates(snapshot: Snapshot): readonly Pod[] {
+  const { view, stateNodes, nowMs } = snapshot;
+  const found: Pod[] = [];
+  for (const key of view.unboundPods) {
+    const pod = view.pods.get(key);
+    if (pod !== undefined && isProvisionable(pod)) found.push(pod);
+  }
+  const marked = stateNodes.filter((state) => state.markedForDeletion);
+  if (marked.length === 0) return found;
+  const budgets = indexBudgets(view.podDisruptionBudgets.values());
+  for (const { podKeys } of marked) {
+    for (const key of podKeys) {
+      const pod = view.pods.get(key);
+      if (pod !== undefined && isCurrentlyReschedulable(pod, budgets, nowMs)) found.push(pod);
+    }
+  }
+  return found;
+}
+
+/** Most pods select nothing and mount no claims: for them there is nothing to check. */
+function problemOf(pod: Pod, { view, wellKnownLabels }: Snapshot): PodProblem | undefined {
+  const { nodeSelector, affinity, volumes } = pod.spec;
+  const bySelector =
+    nodeSelector === undefined && affinity === undefined ? undefined : selectorProblem(pod, wellKnownLabels);
+  if (bySelector !== undefined) return bySelector;
+  return volumes === undefined ? undefined : volumeProblem(pod, view);
+}
+
+/** EKS runs these on Fargate, without a node of ours. */
+function runsElsewhere(pod: Pod): boolean {
+  return (
+    pod.spec.schedulerName === "fargate-scheduler" ||
+    pod.metadata.labels?.["eks.amazonaws.com/fargate-profile"] !== undefined
+  );
+}

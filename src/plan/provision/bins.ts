@@ -1,0 +1,72 @@
+import { byText } from "../../base/order.ts";
+import { isOwnedByDaemonSet } from "../../model/pod-predicates.ts";
+import { podRequests } from "../../model/pod-requests.ts";
+import { addResources, type Resources } from "../../model/resources.ts";
+import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
+import { type Daemon, toleratesAll } from "../fit/daemons.ts";
+import { type HostRules, hostRoom, hostUseOf } from "../fit/host-rules.ts";
+import { labelMisfit } from "../fit/label-fit.ts";
+import { addAmounts, type Dimensions } from "./dimensions.ts";
+import { type TermTable, termFits } from "./term-table.ts";
+
+/** Nodes that pods may still go to, initialized ones first, then by name. */
+export function openNodes(snapshot: Snapshot): readonly StateNode[] {
+  return snapshot.stateNodes
+    .filter((state) => !state.markedForDeletion && state.node?.metadata.deletionTimestamp === undefined)
+    .sort((a, b) => Number(b.initialized) - Number(a.initialized) || byText(a.name, b.name));
+}
+
+/** What each node has left for pods, never below zero: nodes x dimensions. */
+export function roomOfNodes(
+  snapshot: Snapshot,
+  nodes: readonly StateNode[],
+  daemons: readonly Daemon[],
+  hostRules: HostRules,
+  dimensions: Dimensions,
+): Float64Array {
+  const rooms = new Float64Array(nodes.length * dimensions.names.length);
+  const perHost = hostRoom(hostRules);
+  nodes.forEach((node, row) => {
+    addAmounts(dimensions, rooms, row, node.allocatable);
+    addAmounts(dimensions, rooms, row, perHost);
+    const daemonsHere: Resources[] = [];
+    for (const key of node.podKeys) {
+      const pod = snapshot.view.pods.get(key);
+      if (pod === undefined) continue;
+      const requests = podRequests(pod);
+      addAmounts(dimensions, rooms, row, requests, -1);
+      addAmounts(dimensions, rooms, row, { pods: 1 }, -1);
+      addAmounts(dimensions, rooms, row, hostUseOf(pod, hostRules), -1);
+      if (isOwnedByDaemonSet(pod)) daemonsHere.push(requests, { pods: 1 });
+    }
+    addAmounts(dimensions, rooms, row, stillToCome(node, daemons, addResources(...daemonsHere)), -1);
+  });
+  for (let i = 0; i < rooms.length; i += 1) rooms[i] = Math.max(0, rooms[i] ?? 0);
+  return rooms;
+}
+
+/** Per node and term: 1 when the node's labels meet it. Nodes that no term can tell apart are looked at once. */
+export function metByNodes(nodes: readonly StateNode[], table: TermTable): readonly Uint8Array[] {
+  const keys = table.keys();
+  const known = new Map<string, Uint8Array>();
+  return nodes.map(({ labels }) => {
+    const text = keys.map((key) => table.atom(key, labels[key])).join();
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const met = Uint8Array.from(table.terms, (term) => (termFits(term, (key) => labels[key]) ? 1 : 0));
+    known.set(text, met);
+    return met;
+  });
+}
+
+/** What daemons will take that are not there yet. */
+function stillToCome(node: StateNode, daemons: readonly Daemon[], present: Resources): Resources {
+  const wanted = addResources(...daemons.filter((daemon) => runsOn(daemon, node)).map((daemon) => daemon.requests));
+  const rest: Record<string, number> = {};
+  for (const name of Object.keys(wanted)) rest[name] = Math.max(0, (wanted[name] ?? 0) - (present[name] ?? 0));
+  return rest;
+}
+
+function runsOn(daemon: Daemon, node: StateNode): boolean {
+  return toleratesAll(daemon, node.taints) && daemon.terms.some((term) => labelMisfit(term, node.labels) === undefined);
+}

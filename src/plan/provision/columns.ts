@@ -1,0 +1,95 @@
+import { byText } from "../../base/order.ts";
+import type { InstanceType, Offering } from "../../model/instance-type.ts";
+import { allows, hasIntersection, type Requirement, type Requirements } from "../../model/requirements.ts";
+import { labelFits, mayBeAbsent } from "../fit/label-fit.ts";
+import type { Pool } from "./pools.ts";
+
+/**
+ * Everything that a pool can launch, one column each: an instance type, where its labels leave a choice (operating systems)
+ * one way to choose, and an offering that is to be had.
+ */
+export type Columns = {
+  readonly count: number;
+  /** Index into the pool's types. */
+  readonly typeOf: Int32Array;
+  readonly priceOf: Float64Array;
+  /** Values chosen for labels of the type that leave a choice. */
+  readonly variantOf: readonly Variant[];
+  readonly offeringOf: readonly Offering[];
+};
+type Variant = ReadonlyMap<string, string>;
+
+const NO_CHOICE: Variant = new Map();
+
+/** The columns that the pool's requirements allow. */
+export function columnsOf(pool: Pool): Columns {
+  const types: number[] = [];
+  const prices: number[] = [];
+  const variants: Variant[] = [];
+  const offerings: Offering[] = [];
+  pool.types.forEach((type, index) => {
+    if (typeMisfit(pool.requirements, type) !== undefined) return;
+    for (const variant of variantsOf(type, pool.requirements)) {
+      for (const offering of type.offerings) {
+        if (!offering.available || !offeringFits(pool.requirements, offering)) continue;
+        types.push(index);
+        prices.push(offering.priceUsdPerHour);
+        variants.push(variant);
+        offerings.push(offering);
+      }
+    }
+  });
+  return {
+    count: types.length,
+    typeOf: Int32Array.from(types),
+    priceOf: Float64Array.from(prices),
+    variantOf: variants,
+    offeringOf: offerings,
+  };
+}
+
+/** The value of a label on a node of the column; undefined when the node will lack it; null when the pool must say. */
+export function columnValue(pool: Pool, columns: Columns, column: number, key: string): string | undefined | null {
+  const offered = columns.offeringOf[column]?.requirements.get(key);
+  if (offered !== undefined) return only(offered);
+  const chosen = columns.variantOf[column]?.get(key);
+  if (chosen !== undefined) return chosen;
+  const typed = pool.types[columns.typeOf[column] ?? 0]?.requirements.get(key);
+  return typed === undefined ? null : only(typed);
+}
+
+/** The first key on which type and pool cannot agree. */
+export function typeMisfit(requirements: Requirements, type: InstanceType): string | undefined {
+  for (const [key, r] of requirements) {
+    const own = type.requirements.get(key);
+    if (own !== undefined && !hasIntersection(r, own) && !(mayBeAbsent(r) && mayBeAbsent(own))) return key;
+  }
+  return undefined;
+}
+
+function offeringFits(requirements: Requirements, offering: Offering): boolean {
+  for (const [key, own] of offering.requirements) {
+    const r = requirements.get(key);
+    if (r !== undefined && !labelFits(r, only(own))) return false;
+  }
+  return true;
+}
+
+function only(r: Requirement): string | undefined {
+  if (r.complement) return undefined;
+  for (const value of r.values) return value;
+  return undefined;
+}
+
+/** All ways to settle the labels that the type leaves open and no offering decides, as far as the pool allows. */
+function variantsOf(type: InstanceType, requirements: Requirements): readonly Variant[] {
+  let variants: Variant[] = [NO_CHOICE];
+  for (const [key, r] of type.requirements) {
+    if (r.complement || r.values.size < 2 || type.offerings.some((offering) => offering.requirements.has(key)))
+      continue;
+    const wanted = requirements.get(key);
+    const values = [...r.values].filter((value) => wanted === undefined || allows(wanted, value)).sort(byText);
+    variants = variants.flatMap((variant) => values.map((value) => new Map([...variant, [key, value]])));
+  }
+  return variants;
+}

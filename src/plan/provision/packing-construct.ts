@@ -1,0 +1,430 @@
+import type { FilledNode, Packing, PackingProblem, Portion, Stage, StepBudget } from "./packing-problem.ts";
+
+/** What a construction starts from. */
+export type Start = {
+  /** Pods to place, per class; not changed. */
+  demand: Int32Array;
+  /** Worth of a pod of each class, in USD per hour: what it ought to cost. */
+  values: Float64Array;
+  /** What a node of each shape counts as. */
+  costs: Float64Array;
+  /** What is left of the limits; not changed. */
+  limitLeft: Float64Array;
+  /** Room that is free of charge: bins and nodes already open. Filled first, in order. */
+  rooms: readonly Room[];
+  budget: StepBudget;
+};
+
+/** A node that is there anyway. Its room is not changed: a copy is. */
+export type Room = { shape: number; bin: number; room: Float64Array; content: readonly Portion[] };
+
+export type Construction = Packing & {
+  /** The rooms that got pods, with their whole new content. */
+  readonly refilled: readonly { index: number; node: FilledNode; room: Float64Array }[];
+  readonly limitLeft: Float64Array;
+};
+
+/**
+ * Places the pods greedily: free room first, then, while pods are left, the node with the least cost per value of what
+ * goes in, as often as there are pods for it. Where one node takes all the rest for less, that node it is.
+ * Classes that nothing took are tried again at their next stage.
+ */
+export function construct(problem: PackingProblem, start: Start): Construction {
+  const work: Work = {
+    problem,
+    ...start,
+    demand: Int32Array.from(start.demand),
+    limitLeft: Float64Array.from(start.limitLeft),
+    active: [],
+    stageOf: new Int32Array(problem.classes),
+    nodes: [],
+    cost: 0,
+    scratch: new Float64Array(problem.dims),
+  };
+  const refilled = new Map<number, { index: number; node: FilledNode; room: Float64Array }>();
+  for (let turn = 0; activate(work, turn); turn += 1) {
+    fillRooms(work, refilled);
+    openNodes(work);
+  }
+  let leftTotal = 0;
+  for (const count of work.demand) leftTotal += count;
+  return {
+    nodes: work.nodes,
+    left: work.demand,
+    leftTotal,
+    cost: work.cost,
+    refilled: [...refilled.values()],
+    limitLeft: work.limitLeft,
+  };
+}
+
+type Work = Start & {
+  problem: PackingProblem;
+  /** Classes with pods to place, at their present stage. */
+  active: number[];
+  stageOf: Int32Array;
+  nodes: FilledNode[];
+  cost: number;
+  scratch: Float64Array;
+};
+
+/** Takes up the classes that still have pods and a stage for this turn; false when there are none. */
+function activate(work: Work, turn: number): boolean {
+  work.active = [];
+  for (let c = 0; c < work.problem.classes; c += 1) {
+    if ((work.demand[c] ?? 0) === 0 || turn >= (work.problem.stages[c]?.length ?? 0)) continue;
+    work.stageOf[c] = turn;
+    work.active.push(c);
+  }
+  return work.active.length > 0;
+}
+
+function stage(work: Work, c: number): Stage | undefined {
+  return work.problem.stages[c]?.[work.stageOf[c] ?? 0];
+}
+
+function fillRooms(work: Work, refilled: Map<number, { index: number; node: FilledNode; room: Float64Array }>): void {
+  const { problem } = work;
+  work.rooms.forEach((given, index) => {
+    const present = refilled.get(index);
+    const room = present?.room ?? given.room;
+    const takers = work.active.filter(
+      (c) => (work.demand[c] ?? 0) > 0 && takes(work, given, c) && holds(problem, room, c),
+    );
+    work.budget.left -= work.active.length + takers.length * 3;
+    if (takers.length === 0) return;
+    const fill = bestFill(work, room, 0, takers, takers.length);
+    if (fill === undefined) return;
+    const after = Float64Array.from(room);
+    for (const { podClass, count } of fill.content) {
+      work.demand[podClass] = (work.demand[podClass] ?? 0) - count;
+      for (let d = 0; d < problem.dims; d += 1) {
+        after[d] = (after[d] ?? 0) - count * (problem.need[podClass * problem.dims + d] ?? 0);
+      }
+    }
+    const content = [...(present?.node.content ?? given.content), ...fill.content];
+    refilled.set(index, { index, node: { shape: given.shape, bin: given.bin, content }, room: after });
+  });
+}
+
+function takes(work: Work, room: Room, c: number): boolean {
+  const at = stage(work, c);
+  if (at === undefined) return false;
+  return room.bin >= 0 ? at.bins[room.bin] === 1 : at.guest[work.problem.kindOf[room.shape] ?? 0] === 1;
+}
+
+function holds(problem: PackingProblem, room: Float64Array, c: number): boolean {
+  const { dims, need } = problem;
+  for (let d = 0; d < dims; d += 1) if ((need[c * dims + d] ?? 0) > (room[d] ?? 0)) return false;
+  return true;
+}
+
+type Fill = { content: Portion[]; value: number };
+/** Fill orders: by value per balanced share of the room, with the stress on the first dimension, on the second. */
+const STRESS = [-1, 0, 1] as const;
+
+/**
+ * The most valuable of three greedy fills, or undefined when nothing fits.
+ * @param classes the takers; the first `ownCount` of them go in before the others, and one of them must
+ */
+function bestFill(
+  work: Work,
+  capacity: Float64Array,
+  offset: number,
+  classes: readonly number[],
+  ownCount: number,
+): Fill | undefined {
+  let best: Fill | undefined;
+  for (const stress of STRESS) {
+    if (stress >= work.problem.dims) continue;
+    const order = fillOrder(work, capacity, offset, classes, ownCount, stress);
+    const fill = fillInOrder(work, capacity, offset, order, ownCount);
+    if (fill !== undefined && (best === undefined || fill.value > best.value + 1e-12)) best = fill;
+    if (classes.length === 1) break;
+  }
+  return best;
+}
+
+function fillOrder(
+  work: Work,
+  capacity: Float64Array,
+  offset: number,
+  classes: readonly number[],
+  ownCount: number,
+  stress: number,
+): readonly number[] {
+  if (classes.length === 1) return classes;
+  const { dims, need } = work.problem;
+  const keyed = classes.map((c, index) => {
+    let share = 0;
+    for (let d = 0; d < dims; d += 1) {
+      const amount = need[c * dims + d] ?? 0;
+      if (amount > 0) share += ((d === stress ? 4 : 1) * amount) / Math.max(capacity[offset + d] ?? 0, 1e-9);
+    }
+    return { c, isGuest: index >= ownCount ? 1 : 0, density: (work.values[c] ?? 0) / share };
+  });
+  work.budget.left -= classes.length * (dims + 4);
+  keyed.sort((a, b) => a.isGuest - b.isGuest || b.density - a.density || a.c - b.c);
+  return keyed.map(({ c }) => c);
+}
+
+function fillInOrder(
+  work: Work,
+  capacity: Float64Array,
+  offset: number,
+  order: readonly number[],
+  ownCount: number,
+): Fill | undefined {
+  const { dims, need } = work.problem;
+  const room = work.scratch;
+  for (let d = 0; d < dims; d += 1) room[d] = capacity[offset + d] ?? 0;
+  const content: Portion[] = [];
+  let value = 0;
+  for (let i = 0; i < order.length; i += 1) {
+    if (i === ownCount && content.length === 0) return undefined;
+    const c = order[i] ?? 0;
+    const count = howMany(work, room, c);
+    if (count <= 0) continue;
+    for (let d = 0; d < dims; d += 1) room[d] = (room[d] ?? 0) - count * (need[c * dims + d] ?? 0);
+    content.push({ podClass: c, stage: work.stageOf[c] ?? 0, count });
+    value += count * (work.values[c] ?? 0);
+  }
+  work.budget.left -= order.length * dims;
+  return content.length === 0 ? undefined : { content, value };
+}
+
+/** How many of the class's pods the room takes. */
+function howMany(work: Work, room: Float64Array, c: number): number {
+  const { dims, need } = work.problem;
+  let count = work.demand[c] ?? 0;
+  for (let d = 0; d < dims && count > 0; d += 1) {
+    const amount = need[c * dims + d] ?? 0;
+    if (amount > 0) count = Math.min(count, Math.floor((room[d] ?? 0) / amount));
+  }
+  return count;
+}
+
+/** Per kind: the classes it takes, those that may open it first. */
+type Takers = { classes: number[]; ownCount: number };
+
+function openNodes(work: Work): void {
+  const takers = takersPerKind(work);
+  const scores = startingScores(work, takers);
+  const fills: (Fill | undefined)[] = new Array(work.problem.shapes);
+  const finish: Finish = { cost: Number.POSITIVE_INFINITY, nodes: 0, shape: -1, content: [] };
+  for (;;) {
+    const shape = leastScore(scores);
+    work.budget.left -= scores.length;
+    if (shape < 0) break;
+    const fill = fills[shape];
+    if (fill === undefined || isStale(work, fill)) {
+      fills[shape] = evaluate(work, takers, shape);
+      scores[shape] = scoreOf(work, shape, fills[shape]);
+      continue;
+    }
+    if (affordable(work, shape) < 1) {
+      scores[shape] = Number.POSITIVE_INFINITY;
+      continue;
+    }
+    considerFinish(work, takers, finish);
+    take(work, shape, fill);
+  }
+  applyFinish(work, finish);
+}
+
+function takersPerKind(work: Work): Takers[] {
+  const result: Takers[] = [];
+  for (let k = 0; k < work.problem.kinds; k += 1) {
+    const own: number[] = [];
+    const guests: number[] = [];
+    for (const c of work.active) {
+      const at = stage(work, c);
+      if ((work.demand[c] ?? 0) === 0 || at === undefined) continue;
+      if (at.own[k] === 1) own.push(c);
+      else if (at.guest[k] === 1) guests.push(c);
+    }
+    result.push({ classes: [...own, ...guests], ownCount: own.length });
+  }
+  work.budget.left -= work.problem.kinds * work.active.length;
+  return result;
+}
+
+/** The least cost per value that a shape could have at best: most shapes are never filled, as this is already too much. */
+function startingScores(work: Work, takers: readonly Takers[]): Float64Array {
+  const { problem } = work;
+  const { dims } = problem;
+  const scores = new Float64Array(problem.shapes).fill(Number.POSITIVE_INFINITY);
+  for (let k = 0; k < problem.kinds; k += 1) {
+    const { classes, ownCount } = takers[k] ?? { classes: [], ownCount: 0 };
+    if (ownCount === 0) continue;
+    const perUnit = bestPerUnit(work, classes);
+    for (const s of problem.shapesOf[k] ?? []) {
+      const most = mostValue(problem, s, perUnit);
+      scores[s] = most > 0 ? (work.costs[s] ?? 0) / most : Number.POSITIVE_INFINITY;
+    }
+    work.budget.left -= (problem.shapesOf[k]?.length ?? 0) * dims;
+  }
+  return scores;
+}
+
+/** No fill of the shape is worth more. */
+function mostValue({ dims, capacity }: PackingProblem, shape: number, perUnit: Float64Array): number {
+  let most = Number.POSITIVE_INFINITY;
+  for (let d = 0; d < dims; d += 1) {
+    const unit = perUnit[d] ?? 0;
+    // A dimension that some taker does not need says nothing (and infinity times zero is no number).
+    if (unit < Number.POSITIVE_INFINITY) most = Math.min(most, (capacity[shape * dims + d] ?? 0) * unit);
+  }
+  return most;
+}
+
+/** Per dimension the most value that one unit of it can bring. */
+function bestPerUnit(work: Work, classes: readonly number[]): Float64Array {
+  const { dims, need } = work.problem;
+  const perUnit = new Float64Array(dims);
+  let total = 0;
+  for (const c of classes) {
+    const value = work.values[c] ?? 0;
+    total += value * (work.demand[c] ?? 0);
+    for (let d = 0; d < dims; d += 1) {
+      const amount = need[c * dims + d] ?? 0;
+      perUnit[d] = Math.max(perUnit[d] ?? 0, amount > 0 ? value / amount : Number.POSITIVE_INFINITY);
+    }
+  }
+  return total > 0 ? perUnit : new Float64Array(dims);
+}
+
+function leastScore(scores: Float64Array): number {
+  let best = -1;
+  let least = Number.POSITIVE_INFINITY;
+  for (let s = 0; s < scores.length; s += 1) {
+    const score = scores[s] ?? 0;
+    if (score < least) {
+      least = score;
+      best = s;
+    }
+  }
+  return best;
+}
+
+/** A fill stays the greedy one while there are pods enough for it: demand only falls. */
+function isStale(work: Work, fill: Fill): boolean {
+  for (const { podClass, count } of fill.content) if (count > (work.demand[podClass] ?? 0)) return true;
+  return false;
+}
+
+function evaluate(work: Work, takers: readonly Takers[], shape: number): Fill | undefined {
+  const { classes, ownCount } = takers[work.problem.kindOf[shape] ?? 0] ?? { classes: [], ownCount: 0 };
+  return bestFill(work, work.problem.capacity, shape * work.problem.dims, classes, ownCount);
+}
+
+function scoreOf(work: Work, shape: number, fill: Fill | undefined): number {
+  if (fill === undefined || fill.value <= 0) return Number.POSITIVE_INFINITY;
+  return (work.costs[shape] ?? 0) / fill.value;
+}
+
+/** How many nodes of the shape the limits allow. */
+function affordable(work: Work, shape: number): number {
+  const { limits, limitUse } = work.problem;
+  let most = Number.POSITIVE_INFINITY;
+  for (let l = 0; l < limits; l += 1) {
+    const use = limitUse[shape * limits + l] ?? 0;
+    if (use > 0) most = Math.min(most, Math.floor((work.limitLeft[l] ?? 0) / use));
+  }
+  return Math.max(most, 0);
+}
+
+function take(work: Work, shape: number, fill: Fill): void {
+  const { limits, limitUse } = work.problem;
+  let times = affordable(work, shape);
+  for (const { podClass, count } of fill.content) {
+    times = Math.min(times, Math.floor((work.demand[podClass] ?? 0) / count));
+  }
+  for (const { podClass, count } of fill.content) {
+    work.demand[podClass] = (work.demand[podClass] ?? 0) - times * count;
+  }
+  for (let l = 0; l < limits; l += 1) {
+    work.limitLeft[l] = (work.limitLeft[l] ?? 0) - times * (limitUse[shape * limits + l] ?? 0);
+  }
+  for (let i = 0; i < times; i += 1) work.nodes.push({ shape, bin: -1, content: fill.content });
+  work.cost += times * (work.costs[shape] ?? 0);
+}
+
+/** The cheapest way found to end with one node for all the rest. */
+type Finish = { cost: number; nodes: number; shape: number; content: Portion[] };
+
+function considerFinish(work: Work, takers: readonly Takers[], finish: Finish): void {
+  const { problem } = work;
+  const rest = restOf(work);
+  work.budget.left -= work.active.length;
+  for (let k = 0; k < problem.kinds; k += 1) {
+    const { classes, ownCount } = takers[k] ?? { classes: [], ownCount: 0 };
+    const taken = classes.filter((c) => (work.demand[c] ?? 0) > 0);
+    if (taken.length !== rest.classes || !classes.slice(0, ownCount).some((c) => (work.demand[c] ?? 0) > 0)) continue;
+    const shape = cheapestHolding(work, k, rest.need);
+    if (shape < 0) continue;
+    const cost = work.cost + (work.costs[shape] ?? 0);
+    if (cost >= finish.cost - 1e-12) continue;
+    finish.cost = cost;
+    finish.nodes = work.nodes.length;
+    finish.shape = shape;
+    finish.content = taken.map((c) => ({ podClass: c, stage: work.stageOf[c] ?? 0, count: work.demand[c] ?? 0 }));
+  }
+}
+
+function restOf(work: Work): { need: Float64Array; classes: number } {
+  const { dims, need } = work.problem;
+  const sum = new Float64Array(dims);
+  let classes = 0;
+  for (const c of work.active) {
+    const count = work.demand[c] ?? 0;
+    if (count === 0) continue;
+    classes += 1;
+    for (let d = 0; d < dims; d += 1) sum[d] = (sum[d] ?? 0) + count * (need[c * dims + d] ?? 0);
+  }
+  return { need: sum, classes };
+}
+
+function cheapestHolding(work: Work, kind: number, need: Float64Array): number {
+  const { problem } = work;
+  let best = -1;
+  for (const s of problem.shapesOf[kind] ?? []) {
+    if (best >= 0 && (work.costs[s] ?? 0) >= (work.costs[best] ?? 0)) continue;
+    if (hasRoom(problem, s, need) && affordable(work, s) >= 1) best = s;
+  }
+  work.budget.left -= problem.shapesOf[kind]?.length ?? 0;
+  return best;
+}
+
+function hasRoom(problem: PackingProblem, shape: number, need: Float64Array): boolean {
+  const { dims, capacity } = problem;
+  for (let d = 0; d < dims; d += 1) if ((need[d] ?? 0) > (capacity[shape * dims + d] ?? 0)) return false;
+  return true;
+}
+
+/** Goes back to where one node for all the rest was cheaper than what came of it. */
+function applyFinish(work: Work, finish: Finish): void {
+  if (finish.shape < 0) return;
+  const isComplete = work.active.every((c) => (work.demand[c] ?? 0) === 0);
+  if (isComplete && work.cost <= finish.cost + 1e-12) return;
+  for (const node of work.nodes.splice(finish.nodes)) {
+    giveBack(work, node);
+  }
+  const { limits, limitUse } = work.problem;
+  for (let l = 0; l < limits; l += 1) {
+    work.limitLeft[l] = (work.limitLeft[l] ?? 0) - (limitUse[finish.shape * limits + l] ?? 0);
+  }
+  for (const { podClass, count } of finish.content) {
+    work.demand[podClass] = (work.demand[podClass] ?? 0) - count;
+  }
+  work.nodes.push({ shape: finish.shape, bin: -1, content: finish.content });
+  work.cost = finish.cost;
+}
+
+function giveBack(work: Work, node: FilledNode): void {
+  const { limits, limitUse } = work.problem;
+  for (const { podClass, count } of node.content) work.demand[podClass] = (work.demand[podClass] ?? 0) + count;
+  for (let l = 0; l < limits; l += 1) {
+    work.limitLeft[l] = (work.limitLeft[l] ?? 0) + (limitUse[node.shape * limits + l] ?? 0);
+  }
+}

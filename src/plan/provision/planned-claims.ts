@@ -1,0 +1,200 @@
+import { byText } from "../../base/order.ts";
+import type { Pod } from "../../model/core.ts";
+import { CAPACITY_TYPE_LABEL, HOSTNAME_LABEL, INSTANCE_TYPE_LABEL } from "../../model/labels.ts";
+import { keyOf } from "../../model/object.ts";
+import {
+  anyValue,
+  intersectAll,
+  type Requirement,
+  type Requirements,
+  requirement,
+  toSpecs,
+  withRequirement,
+} from "../../model/requirements.ts";
+import { addResources, type Resources } from "../../model/resources.ts";
+import type { Snapshot } from "../../snapshot/snapshot.ts";
+import { claimName } from "./claim-name.ts";
+import { type ClaimType, ClaimTypes, capacityTypesOf, worthListing } from "./claim-types.ts";
+import { unmetMinValues } from "./min-values.ts";
+import type { FilledNode, Packing } from "./packing-problem.ts";
+import type { Pool } from "./pools.ts";
+import type { PlannedClaim } from "./provision-plan.ts";
+import type { Reduction } from "./reduce.ts";
+
+/** A node of the packing with the pods that it got, by name. */
+export type DealtNode = { node: FilledNode; pods: readonly Pod[] };
+
+/** Gives each node of the packing its pods: of a class the oldest first. Leftovers are the youngest. */
+export function deal(
+  reduction: Reduction,
+  packing: Packing,
+): { dealt: DealtNode[]; left: Map<number, readonly Pod[]> } {
+  const next = new Int32Array(reduction.classes.length);
+  const dealt = packing.nodes.map((node) => {
+    const pods: Pod[] = [];
+    for (const { podClass, count } of node.content) {
+      const from = next[podClass] ?? 0;
+      pods.push(...(reduction.classes[podClass]?.pods.slice(from, from + count) ?? []));
+      next[podClass] = from + count;
+    }
+    return { node, pods };
+  });
+  const left = new Map<number, readonly Pod[]>();
+  reduction.classes.forEach(({ pods }, c) => {
+    const placed = next[c] ?? 0;
+    if (placed < pods.length) left.set(c, pods.slice(placed));
+  });
+  return { dealt, left };
+}
+
+/** Makes NodeClaims of bought nodes. */
+export class ClaimMaker {
+  readonly #snapshot: Snapshot;
+  readonly #reduction: Reduction;
+  readonly #types: ClaimTypes;
+  readonly #slack: readonly Slack[];
+
+  constructor(snapshot: Snapshot, reduction: Reduction, packing: Packing) {
+    this.#snapshot = snapshot;
+    this.#reduction = reduction;
+    this.#types = new ClaimTypes(reduction);
+    this.#slack = slackOf(reduction, packing);
+  }
+
+  /** The claim, or undefined when it could not keep to the pool's minValues. */
+  make({ node, pods }: DealtNode): PlannedClaim | undefined {
+    const { shapeTable, kinds, kindDaemons, pools } = this.#reduction;
+    const kind = shapeTable.numbers.kindOf[node.shape] ?? 0;
+    const poolIndex = kinds[kind]?.pool ?? 0;
+    const pool = pools[poolIndex];
+    if (pool === undefined) return undefined;
+    const terms = chosenTerms(this.#reduction, node, kind);
+    const all = terms.reduce(
+      (sum, term) => intersectAll(sum, this.#reduction.table.terms[term] ?? new Map()),
+      pool.requirements,
+    );
+    const holding = this.#holding(node, poolIndex, terms);
+    const isEnough = (types: readonly ClaimType[]): boolean => unmetMinValues(pool, all, types).size === 0;
+    const types = worthListing(holding, isEnough);
+    const unmet = unmetMinValues(pool, all, types);
+    const isStrict = this.#snapshot.settings.minValuesPolicy === "Strict";
+    if (types.length === 0 || (unmet.size > 0 && isStrict)) return undefined;
+    const uids = pods.map((pod) => pod.metadata.uid).sort(byText);
+    return {
+      name: claimName(pool.name, uids),
+      nodePool: pool.name,
+      pods: pods.map(keyOf).sort(byText),
+      instanceTypes: types.map(({ name }) => name),
+      requirements: toSpecs(emitted(all, types, unmet)),
+      requests: requestsOf(
+        this.#reduction,
+        node,
+        (kindDaemons[kind] ?? []).map(({ requests }) => requests),
+      ),
+      labels: labelsOf(pool, all, types, this.#snapshot.wellKnownLabels),
+      cheapestPrice: types[0]?.price ?? 0,
+      minValuesRelaxed: unmet.size > 0,
+    };
+  }
+
+  /** Types with room for the node's pods whose size the limits can bear, cheapest first; the planned one is among them. */
+  #holding(node: FilledNode, poolIndex: number, terms: readonly number[]): readonly ClaimType[] {
+    const need = needOfNode(this.#reduction, node);
+    const planned = this.#reduction.shapeTable.typeOf[node.shape] ?? 0;
+    const pool = this.#reduction.pools[poolIndex];
+    const slack = this.#slack.filter((one) => one.pool === poolIndex);
+    return this.#types.of(poolIndex, terms).filter(({ type, room }) => {
+      for (let d = 0; d < need.length; d += 1) if ((need[d] ?? 0) > (room[d] ?? 0)) return false;
+      return type === planned || slack.every(({ resource, amount }) => growth(pool, type, planned, resource) <= amount);
+    });
+  }
+}
+
+/** What each claim of a pool may take of a limit beyond its planned type, so that all together stay within it. */
+type Slack = { pool: number; resource: string; amount: number };
+
+function slackOf({ shapeTable, kinds }: Reduction, packing: Packing): readonly Slack[] {
+  const { limits, limitLeft, limitUse, kindOf } = shapeTable.numbers;
+  return shapeTable.limitNames.map(({ pool, resource }, l) => {
+    let left = limitLeft[l] ?? 0;
+    let claims = 0;
+    for (const { shape } of packing.nodes) {
+      if (shape < 0 || kinds[kindOf[shape] ?? 0]?.pool !== pool) continue;
+      claims += 1;
+      left -= limitUse[shape * limits + l] ?? 0;
+    }
+    return { pool, resource, amount: Math.floor(Math.max(0, left) / Math.max(1, claims)) };
+  });
+}
+
+function growth(pool: Pool | undefined, type: number, planned: number, resource: string): number {
+  if (resource === "nodes") return 0;
+  return (pool?.types[type]?.capacity[resource] ?? 0) - (pool?.types[planned]?.capacity[resource] ?? 0);
+}
+
+/** Per class on the node the first of its alternatives that the kind meets; sorted, without repeats. */
+function chosenTerms(reduction: Reduction, node: FilledNode, kind: number): number[] {
+  const chosen = new Set<number>();
+  for (const { podClass, stage } of node.content) {
+    const level = reduction.stages[podClass]?.[stage]?.level ?? 0;
+    const term = reduction.classes[podClass]?.levelTerms[level]?.find((one) => reduction.kinds[kind]?.meets[one] === 1);
+    if (term !== undefined) chosen.add(term);
+  }
+  return [...chosen].sort((a, b) => a - b);
+}
+
+function needOfNode({ problem }: Reduction, node: FilledNode): Float64Array {
+  const need = new Float64Array(problem.dims);
+  for (const { podClass, count } of node.content) {
+    for (let d = 0; d < problem.dims; d += 1) {
+      need[d] = (need[d] ?? 0) + count * (problem.need[podClass * problem.dims + d] ?? 0);
+    }
+  }
+  return need;
+}
+
+function emitted(all: Requirements, types: readonly ClaimType[], unmet: ReadonlyMap<string, number>): Requirements {
+  const kept = new Map<string, Requirement>([...all].filter(([key]) => key !== HOSTNAME_LABEL));
+  const byType = requirement(
+    INSTANCE_TYPE_LABEL,
+    "In",
+    types.map(({ name }) => name),
+  );
+  const byCapacity = requirement(CAPACITY_TYPE_LABEL, "In", capacityTypesOf(types));
+  const narrowed = new Map(withRequirement(withRequirement(kept, byType), byCapacity));
+  for (const [key, reached] of unmet) {
+    const r = narrowed.get(key);
+    if (r !== undefined) narrowed.set(key, { ...r, minValues: reached });
+  }
+  return narrowed;
+}
+
+function requestsOf(reduction: Reduction, node: FilledNode, daemons: readonly Resources[]): Resources {
+  const sum: Record<string, number> = { ...addResources(...daemons) };
+  for (const { podClass, count } of node.content) {
+    const requests = reduction.classes[podClass]?.requests ?? {};
+    for (const name of Object.keys(requests)) sum[name] = (sum[name] ?? 0) + count * (requests[name] ?? 0);
+  }
+  return Object.fromEntries(
+    Object.entries(sum)
+      .filter(([, amount]) => amount > 0)
+      .sort(([a], [b]) => byText(a, b)),
+  );
+}
+
+/** The template's labels, and one value for every label of the user's own that the requirements leave to us. */
+function labelsOf(
+  pool: Pool,
+  all: Requirements,
+  types: readonly ClaimType[],
+  wellKnown: ReadonlySet<string>,
+): Record<string, string> {
+  const labels: Record<string, string> = { ...pool.labels };
+  for (const [key, r] of all) {
+    const isTypes = types.some(({ type }) => pool.types[type]?.requirements.has(key));
+    if (labels[key] !== undefined || wellKnown.has(key) || key === HOSTNAME_LABEL || isTypes) continue;
+    const value = anyValue(r);
+    if (value !== "" || r.values.has("")) labels[key] = value;
+  }
+  return labels;
+}

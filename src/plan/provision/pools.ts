@@ -1,0 +1,114 @@
+import { byText } from "../../base/order.ts";
+import type { Taint } from "../../model/core.ts";
+import type { InstanceType } from "../../model/instance-type.ts";
+import { INITIALIZED_LABEL, NODE_POOL_LABEL, REGISTERED_LABEL } from "../../model/labels.ts";
+import {
+  intersectAll,
+  labelRequirements,
+  type Requirement,
+  type Requirements,
+  requirementsOf,
+} from "../../model/requirements.ts";
+import type { NodePool } from "../../model/resources/node-pool.ts";
+import { parseResources, type Resources } from "../../model/resources.ts";
+import type { Snapshot } from "../../snapshot/snapshot.ts";
+
+/** A pool that nodes can be bought from, and what it makes of them. */
+export type Pool = {
+  name: string;
+  object: NodePool;
+  weight: number;
+  taints: readonly Taint[];
+  /** Of every node of the pool: its requirements, its template's labels, the pool's and the node class's own label. */
+  requirements: Requirements;
+  /** Labels of the template, the pool and the node class: they have one value whatever is bought. */
+  labels: Readonly<Record<string, string>>;
+  types: readonly InstanceType[];
+  /** What the limits still allow; undefined without limits. `nodes` is one of them. */
+  remaining: Resources | undefined;
+  /** Requirements with minValues, by key. */
+  minValues: ReadonlyMap<string, number>;
+};
+
+/** Labels that daemons may ask for and that no node lacks once it is up. */
+export const NODE_IS_UP: Readonly<Record<string, string>> = {
+  [REGISTERED_LABEL]: "true",
+  [INITIALIZED_LABEL]: "true",
+};
+
+/** Why a pool takes no part. */
+export type IdlePool = { nodePool: string; reason: string };
+
+/**
+ * The pools that nodes may be bought from: heaviest first, then by name. Static pools, pools that are not ready or being
+ * deleted, and pools without types are left out, each with the reason.
+ */
+export function poolsOf(snapshot: Snapshot): { pools: readonly Pool[]; idle: readonly IdlePool[] } {
+  const pools: Pool[] = [];
+  const idle: IdlePool[] = [];
+  const used = usedByPool(snapshot);
+  for (const name of [...snapshot.view.nodePools.keys()].sort(byText)) {
+    const object = snapshot.view.nodePools.get(name);
+    if (object === undefined) continue;
+    const types = snapshot.instanceTypes.get(name) ?? [];
+    const reason = idleBecause(object, types);
+    if (reason === undefined) pools.push(poolOf(object, types, used.get(name)));
+    else idle.push({ nodePool: name, reason });
+  }
+  return { pools: pools.sort((a, b) => b.weight - a.weight || byText(a.name, b.name)), idle };
+}
+
+function idleBecause(pool: NodePool, types: readonly InstanceType[]): string | undefined {
+  if (pool.spec.replicas !== undefined) return "has a fixed number of nodes (spec.replicas)";
+  if (pool.metadata.deletionTimestamp !== undefined) return "is being deleted";
+  const ready = (pool.status?.conditions ?? []).find(({ type }) => type === "Ready");
+  if (ready?.status !== "True") {
+    return `is not ready${ready === undefined || ready.message === "" ? "" : ` (${ready.message})`}`;
+  }
+  return types.length === 0 ? "has no instance types" : undefined;
+}
+
+function poolOf(object: NodePool, types: readonly InstanceType[], used: Resources | undefined): Pool {
+  const { template, limits, weight } = object.spec;
+  const { nodeClassRef, requirements, taints } = template.spec;
+  const labels: Record<string, string> = {
+    ...template.metadata?.labels,
+    [NODE_POOL_LABEL]: object.metadata.name,
+    [`${nodeClassRef.group}/${nodeClassRef.kind.toLowerCase()}`]: nodeClassRef.name,
+  };
+  const own = requirementsOf(requirements ?? []);
+  return {
+    name: object.metadata.name,
+    object,
+    weight: weight ?? 0,
+    taints: taints ?? [],
+    requirements: intersectAll(own, labelRequirements(labels)),
+    labels,
+    types,
+    remaining: limits === undefined ? undefined : remainingOf(parseResources(limits), used ?? {}),
+    minValues: new Map([...own.values()].flatMap(minimum)),
+  };
+}
+
+function minimum(r: Requirement): [string, number][] {
+  return r.minValues === undefined ? [] : [[r.key, r.minValues]];
+}
+
+function remainingOf(limits: Resources, used: Resources): Resources {
+  const remaining: Record<string, number> = {};
+  for (const name of Object.keys(limits)) remaining[name] = Math.max(0, (limits[name] ?? 0) - (used[name] ?? 0));
+  return remaining;
+}
+
+/** What a pool's nodes sum up to, with `nodes` as their number. Nodes that are going away do not count any more. */
+function usedByPool(snapshot: Snapshot): ReadonlyMap<string, Resources> {
+  const used = new Map<string, Record<string, number>>();
+  for (const { nodePool, managed, markedForDeletion, capacity } of snapshot.stateNodes) {
+    if (nodePool === undefined || !managed || markedForDeletion) continue;
+    const sum = used.get(nodePool) ?? {};
+    sum["nodes"] = (sum["nodes"] ?? 0) + 1;
+    for (const name of Object.keys(capacity)) sum[name] = (sum[name] ?? 0) + (capacity[name] ?? 0);
+    used.set(nodePool, sum);
+  }
+  return used;
+}

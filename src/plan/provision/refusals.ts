@@ -1,0 +1,244 @@
+import { byText } from "../../base/order.ts";
+import { formatRequirement, formatRequirements, incompatibility, type Requirements } from "../../model/requirements.ts";
+import { formatAmount } from "../../model/resources.ts";
+import { formatTaint, untoleratedHardTaint } from "../../model/taints.ts";
+import type { Snapshot } from "../../snapshot/snapshot.ts";
+import { typeMisfit } from "./columns.ts";
+import type { IdlePool, Pool } from "./pools.ts";
+import { type NumberedClass, needOf, type Reduction, tolerates } from "./reduce.ts";
+
+/** A stable code, and a sentence with its numbers. */
+export type Reason = { code: string; reason: string };
+
+/** Codes from "nearly" to "not at all": a refusal bears the one that came closest. */
+const CLOSENESS = [
+  "LimitsReached",
+  "MinValuesNotMet",
+  "NoInstanceTypeFits",
+  "NoOfferingAvailable",
+  "RequirementsNotMet",
+  "TaintsNotTolerated",
+  "NoNodePools",
+] as const;
+type Code = (typeof CLOSENESS)[number];
+type PoolReason = { code: Code; text: string };
+
+const POOLS_NAMED_MAX = 5;
+
+/** Why no pod of the class fits on anything that can be bought. */
+export function explainHopeless(
+  one: NumberedClass,
+  reduction: Reduction,
+  idle: readonly IdlePool[],
+  snapshot: Snapshot,
+): Reason {
+  if (reduction.pools.length === 0) return withoutPools(idle, reduction.bins.length);
+  const reasons = reduction.pools.map((pool, index) => ({
+    pool: pool.name,
+    ...poolReason(one, pool, index, reduction, snapshot),
+  }));
+  const code = CLOSENESS.find((candidate) => reasons.some((reason) => reason.code === candidate)) ?? "NoNodePools";
+  return { code, reason: sentence(reasons) };
+}
+
+/** Why a pod that would fit was left over. */
+export function explainLeft(one: NumberedClass, reduction: Reduction): Reason {
+  const { shapeTable, kinds, pools } = reduction;
+  const open = new Set(
+    kinds.flatMap((kind, k) => (shapeTable.holds(k, needOf(one, reduction.dimensions)) ? [kind.pool] : [])),
+  );
+  const limited = shapeTable.limitNames.filter(({ pool }) => open.has(pool));
+  if (limited.length === 0) {
+    return { code: "ExistingNodesFull", reason: "fits on no new node, and the nodes that would take it are full" };
+  }
+  const texts = [...new Set(limited.map(({ pool }) => pool))].map((pool) => limitText(pools[pool]));
+  return { code: "LimitsReached", reason: `the plan reaches the limits of ${texts.join("; ")}` };
+}
+
+/** The requirement by which a pool rules out every type. */
+export function explainPoolWithoutTypes(pool: Pool): Reason {
+  const count = `all ${pool.types.length} instance types`;
+  const alone = [...pool.requirements.keys()].sort(byText).filter((key) => !someTypeMeets(pool, only(pool, key)));
+  const [first] = alone;
+  if (first !== undefined) {
+    return { code: "NoInstanceTypesMatch", reason: `${requirementText(pool, first)} rules out ${count}` };
+  }
+  if (someTypeMeets(pool, pool.requirements)) {
+    return {
+      code: "NoOfferingAvailable",
+      reason: `no offering that meets its requirements is to be had at the moment`,
+    };
+  }
+  const freed = [...pool.requirements.keys()].sort(byText).find((key) => someTypeMeets(pool, without(pool, key)));
+  const which = freed === undefined ? formatRequirements(ownRequirements(pool)) : requirementText(pool, freed);
+  return { code: "NoInstanceTypesMatch", reason: `${which}, together with the other requirements, rules out ${count}` };
+}
+
+function withoutPools(idle: readonly IdlePool[], nodes: number): Reason {
+  const which = idle.map(({ nodePool, reason }) => `NodePool ${nodePool} ${reason}`).slice(0, POOLS_NAMED_MAX);
+  const room = nodes === 0 ? "" : ` and none of the ${nodes} nodes takes it`;
+  return {
+    code: "NoNodePools",
+    reason:
+      which.length === 0 ? `there is no NodePool${room}` : `there is no usable NodePool${room}: ${which.join("; ")}`,
+  };
+}
+
+function poolReason(
+  one: NumberedClass,
+  pool: Pool,
+  index: number,
+  reduction: Reduction,
+  snapshot: Snapshot,
+): PoolReason {
+  const last = one.levels.length - 1;
+  if (!tolerates(one, last, pool.taints)) {
+    const taint = untoleratedHardTaint(pool.taints, one.sample.spec.tolerations) ?? pool.taints[0];
+    return {
+      code: "TaintsNotTolerated",
+      text: `the taint ${taint === undefined ? "" : formatTaint(taint)} is not tolerated`,
+    };
+  }
+  const kinds = reduction.kinds.flatMap((kind, k) => {
+    const isMet = kind.pool === index && (one.levelTerms[last] ?? []).some((term) => kind.meets[term] === 1);
+    return isMet ? [k] : [];
+  });
+  if (kinds.length === 0) return requirementReason(one, pool, index, reduction, snapshot);
+  return sizeReason(one, pool, kinds, reduction);
+}
+
+function requirementReason(
+  one: NumberedClass,
+  pool: Pool,
+  index: number,
+  reduction: Reduction,
+  snapshot: Snapshot,
+): PoolReason {
+  const columns = reduction.columns[index]?.count ?? 0;
+  if (columns === 0) {
+    const { code, reason } = explainPoolWithoutTypes(pool);
+    return { code: code === "NoOfferingAvailable" ? code : "RequirementsNotMet", text: reason };
+  }
+  const terms = one.levels.at(-1)?.terms ?? [];
+  const [term] = terms;
+  if (term === undefined) return { code: "RequirementsNotMet", text: "its node affinity contradicts itself" };
+  const misfit = incompatibility(pool.requirements, term, knownLabels(pool, snapshot));
+  const alternatives = terms.length > 1 ? ` (and ${terms.length - 1} more alternatives)` : "";
+  if (misfit === undefined) {
+    return {
+      code: "RequirementsNotMet",
+      text: `none of its types and offerings has ${formatRequirements(term)}${alternatives}`,
+    };
+  }
+  const asked = term.get(misfit.key);
+  const has = pool.requirements.get(misfit.key);
+  const hint = misfit.hint === undefined ? "" : `, perhaps ${misfit.hint} is meant`;
+  const offered =
+    has === undefined ? `the pool does not define ${misfit.key}${hint}` : `the pool has ${formatRequirement(has)}`;
+  return {
+    code: "RequirementsNotMet",
+    text: `asks for ${asked === undefined ? misfit.key : formatRequirement(asked)}, but ${offered}${alternatives}`,
+  };
+}
+
+/** Labels that the pool's types define, with the well-known ones. */
+function knownLabels(pool: Pool, snapshot: Snapshot): ReadonlySet<string> {
+  const known = new Set(snapshot.wellKnownLabels);
+  for (const type of pool.types) for (const key of type.requirements.keys()) known.add(key);
+  return known;
+}
+
+function sizeReason(one: NumberedClass, pool: Pool, kinds: readonly number[], reduction: Reduction): PoolReason {
+  const need = needOf(one, reduction.dimensions);
+  const types = kinds.flatMap((k) => reduction.kindTypes[k] ?? []);
+  const names = reduction.dimensions.names;
+  const count = new Set(types.map(({ type }) => type)).size;
+  for (const [d, name] of names.entries()) {
+    const largest = types.reduce((most, { room }) => Math.max(most, room[d] ?? 0), 0);
+    if ((need[d] ?? 0) > largest) {
+      const [wanted, has] = [amountText(name, need[d] ?? 0), amountText(name, largest)];
+      const which = count === 1 ? "the only type has" : `the largest of ${count} types has`;
+      return { code: "NoInstanceTypeFits", text: `needs ${wanted}; ${which} ${has} for pods` };
+    }
+  }
+  const holding = types.filter(({ room }) => names.every((_, d) => (need[d] ?? 0) <= (room[d] ?? 0)));
+  if (holding.length === 0) {
+    const asked = names.flatMap((name, d) =>
+      (need[d] ?? 0) > 0 && name !== "pods" ? [amountText(name, need[d] ?? 0)] : [],
+    );
+    return { code: "NoInstanceTypeFits", text: `none of ${count} types has ${asked.join(" and ")} together` };
+  }
+  if (pool.remaining !== undefined && holding.every(({ type }) => exceeds(pool, type))) {
+    return { code: "LimitsReached", text: `every type that holds it would exceed the limits of ${limitText(pool)}` };
+  }
+  const minimums = [...pool.minValues].map(([key, least]) => `${least} values of ${key}`);
+  return { code: "MinValuesNotMet", text: `the types that hold it do not offer ${minimums.join(" and ")}` };
+}
+
+function exceeds(pool: Pool, type: number): boolean {
+  const capacity = pool.types[type]?.capacity ?? {};
+  return Object.entries(pool.remaining ?? {}).some(
+    ([name, left]) => (name === "nodes" ? 1 : (capacity[name] ?? 0)) > left,
+  );
+}
+
+function limitText(pool: Pool | undefined): string {
+  if (pool === undefined) return "a pool";
+  const limits = pool.object.spec.limits ?? {};
+  const parts = Object.keys(limits)
+    .sort(byText)
+    .map((name) => {
+      const left = amountText(name, pool.remaining?.[name] ?? 0);
+      return `${name} ${limits[name] ?? ""} (${left.split(" ")[0] ?? "0"} left before this plan)`;
+    });
+  return `NodePool ${pool.name}: ${parts.join(", ")}`;
+}
+
+function amountText(name: string, amount: number): string {
+  return name === "nodes" ? `${amount} nodes` : `${formatAmount(name, amount)} ${name}`;
+}
+
+/** One sentence for all pools; equal reasons are told once. */
+function sentence(reasons: readonly { pool: string; text: string }[]): string {
+  const byReason = new Map<string, string[]>();
+  for (const { pool, text } of reasons) byReason.set(text, [...(byReason.get(text) ?? []), pool]);
+  if (byReason.size === 1) return [...byReason.keys()][0] ?? "";
+  const parts = [...byReason].map(([text, pools]) => {
+    const named = pools.slice(0, POOLS_NAMED_MAX).join(", ");
+    const more = pools.length > POOLS_NAMED_MAX ? ` and ${pools.length - POOLS_NAMED_MAX} more` : "";
+    return `NodePool ${named}${more}: ${text}`;
+  });
+  return parts.join("; ");
+}
+
+function only(pool: Pool, key: string): Requirements {
+  return new Map([...pool.requirements].filter(([other]) => other === key));
+}
+
+function without(pool: Pool, key: string): Requirements {
+  return new Map([...pool.requirements].filter(([other]) => other !== key));
+}
+
+/** Without the labels that every node of the pool simply gets. */
+function ownRequirements(pool: Pool): Requirements {
+  return new Map([...pool.requirements].filter(([key]) => pool.labels[key] === undefined));
+}
+
+function requirementText(pool: Pool, key: string): string {
+  const r = pool.requirements.get(key);
+  return r === undefined ? key : formatRequirement(r);
+}
+
+function someTypeMeets(pool: Pool, requirements: Requirements): boolean {
+  return pool.types.some(
+    (type) =>
+      typeMisfit(requirements, type) === undefined &&
+      type.offerings.some((offering) => incompatibility(requirements, offering.requirements, ALL_KEYS) === undefined),
+  );
+}
+
+/** An offering may say more than a pool asks for. */
+const ALL_KEYS: ReadonlySet<string> = {
+  has: () => true,
+  [Symbol.iterator]: () => [].values(),
+} as unknown as ReadonlySet<string>;

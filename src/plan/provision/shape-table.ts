@@ -1,0 +1,112 @@
+import type { Snapshot } from "../../snapshot/snapshot.ts";
+import type { Dimensions } from "./dimensions.ts";
+import type { LaunchKind } from "./launch-kinds.ts";
+import { minValuesShapes } from "./min-values.ts";
+import type { PackingProblem } from "./packing-problem.ts";
+import type { Pool } from "./pools.ts";
+import { type KindType, limitUseOf, type Shape, withoutDominated } from "./shapes.ts";
+
+/** The shapes of all kinds, as the packing problem wants them. */
+export type ShapeTable = {
+  numbers: Pick<
+    PackingProblem,
+    "shapes" | "capacity" | "price" | "kindOf" | "shapesOf" | "limits" | "limitUse" | "limitLeft"
+  >;
+  /** Per shape: index into its pool's types of the cheapest one. */
+  typeOf: Int32Array;
+  /** Limits in order: which pool, which resource. */
+  limitNames: readonly { pool: number; resource: string }[];
+  /** True when some shape of the kind has room for the need. */
+  holds(kind: number, need: Float64Array): boolean;
+};
+
+export type ShapeInput = {
+  snapshot: Snapshot;
+  pools: readonly Pool[];
+  kinds: readonly LaunchKind[];
+  kindTypes: readonly (readonly KindType[])[];
+  dimensions: Dimensions;
+  /** What all pods together ask for, per dimension. */
+  demand: Float64Array;
+};
+
+/** A limit further away than this many times the pods' demand is not weighed when shapes are compared. */
+const NEAR_LIMIT = 4;
+/** So many nodes are far away, too. */
+const NEAR_NODES = 100;
+
+/** @param keepsChoice false: as if no pool had minValues */
+export function shapeTableOf(input: ShapeInput, keepsChoice: boolean): ShapeTable {
+  const { pools, kinds, dimensions } = input;
+  const limitNames = pools.flatMap(({ remaining }, pool) =>
+    Object.keys(remaining ?? {})
+      .sort()
+      .map((resource) => ({ pool, resource })),
+  );
+  const perKind = kinds.map((_, k) => shapesOfKind(input, k, keepsChoice));
+  const shapes = perKind.reduce((sum, list) => sum + list.length, 0);
+  const dims = dimensions.names.length;
+  const limits = limitNames.length;
+  const numbers = {
+    shapes,
+    capacity: new Float64Array(shapes * dims),
+    price: new Float64Array(shapes),
+    kindOf: new Int32Array(shapes),
+    shapesOf: [] as Int32Array[],
+    limits,
+    limitUse: new Float64Array(shapes * limits),
+    limitLeft: Float64Array.from(limitNames, ({ pool, resource }) => pools[pool]?.remaining?.[resource] ?? 0),
+  };
+  const typeOf = new Int32Array(shapes);
+  let next = 0;
+  perKind.forEach((list, k) => {
+    numbers.shapesOf.push(Int32Array.from(list, (_, index) => next + index));
+    const firstLimit = limitNames.findIndex(({ pool }) => pool === kinds[k]?.pool);
+    for (const shape of list) {
+      numbers.capacity.set(shape.room, next * dims);
+      numbers.price[next] = shape.price;
+      numbers.kindOf[next] = k;
+      shape.use.forEach((use, l) => {
+        numbers.limitUse[next * limits + firstLimit + l] = use;
+      });
+      typeOf[next] = shape.type;
+      next += 1;
+    }
+  });
+  return {
+    numbers,
+    typeOf,
+    limitNames,
+    holds: (kind, need) => perKind[kind]?.some(({ room }) => covers(room, need)) ?? false,
+  };
+}
+
+function shapesOfKind(input: ShapeInput, k: number, keepsChoice: boolean): readonly Shape[] {
+  const { pools, kinds, kindTypes, snapshot } = input;
+  const kind = kinds[k];
+  const pool = kind === undefined ? undefined : pools[kind.pool];
+  if (kind === undefined || pool === undefined) return [];
+  const names = Object.keys(pool.remaining ?? {}).sort();
+  const near = names.map((name) => isNear(input, name, pool.remaining?.[name] ?? 0));
+  const isStrict = keepsChoice && snapshot.settings.minValuesPolicy === "Strict" && pool.minValues.size > 0;
+  const types = kindTypes[k] ?? [];
+  const shapes = isStrict
+    ? minValuesShapes(pool, types)
+    : types.map(({ room, price, type }) => ({ room, price, type }));
+  const affordable = shapes
+    .map((shape) => ({ ...shape, use: limitUseOf(pool, shape.type, names) }))
+    .filter(({ use }) => use.every((amount, l) => amount <= (pool.remaining?.[names[l] ?? ""] ?? 0)))
+    .filter(({ room }) => room.every((amount) => amount >= 0));
+  return withoutDominated(affordable, near);
+}
+
+function isNear({ dimensions, demand }: ShapeInput, resource: string, remaining: number): boolean {
+  if (resource === "nodes") return remaining < NEAR_NODES;
+  const d = dimensions.index.get(resource);
+  return d === undefined || remaining < NEAR_LIMIT * (demand[d] ?? 0);
+}
+
+function covers(room: Float64Array, need: Float64Array): boolean {
+  for (let d = 0; d < need.length; d += 1) if ((need[d] ?? 0) > (room[d] ?? 0)) return false;
+  return true;
+}
