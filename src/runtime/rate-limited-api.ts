@@ -1,6 +1,6 @@
+import { TokenBucket } from "../base/token-bucket.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 /**
  * The same API with at most `qps` requests per second in the long run and `burst` at once; what is too much waits its

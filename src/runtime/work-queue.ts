@@ -1,8 +1,8 @@
 import { assert } from "../base/assert.ts";
 import type { Random } from "../base/random.ts";
+import { TokenBucket } from "../base/token-bucket.ts";
 import type { Clock } from "../ports/clock.ts";
 import { limits } from "./limits.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 export type WorkQueueOptions = {
   clock: Clock;

@@ -1,4 +1,4 @@
-import { assert } from "../base/assert.ts";
+import { assert } from "./assert.ts";
 
 /**
  * Lets `perSecond` things happen in the long run and `burst` at once. Callers are served in the order they ask: each
