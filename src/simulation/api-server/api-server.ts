@@ -1,14 +1,114 @@
-import { InvariantError } from "../../base/errors.ts";
+import { present } from "../../base/assert.ts";
 import type { Random } from "../../base/random.ts";
+import { MINUTE_MS } from "../../base/time.ts";
 import type { Kind } from "../../model/kinds.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { KubeApi } from "../../ports/kube-api.ts";
-import type { ApiRequest, ApiResponse, RawObject, RawWatch, WatchSink } from "./requests.ts";
+import { followDefinitions } from "./definition-removal.ts";
+import type { Engine } from "./engine.ts";
+import { type ClientOptions, inProcessApi } from "./in-process-api.ts";
+import { refusal } from "./refusals.ts";
+import type { ApiRequest, ApiResponse, RawObject, RawWatch, StoreChange, WatchSink } from "./requests.ts";
+import { handleRequest } from "./requests-handler.ts";
 import type { ResourceDefinition } from "./resource-definitions.ts";
+import { ResourceRegistry } from "./resource-registry.ts";
+import { Store } from "./store.ts";
+import { WatchHub } from "./watch.ts";
+import { startWatch } from "./watch-requests.ts";
 
-/** A simulated Kubernetes API server: one store, in one process, without a clock or chance of its own. */
+export type { StoreChange };
+
+const HISTORY_EVENTS_MAX = 10_000;
+const HISTORY_AGE_MAX_MS = 5 * MINUTE_MS;
+
+/**
+ * A simulated Kubernetes API server: one store behind the KubeApi port and behind requests at the level of resources
+ * (which HTTP puts on the wire). All is done at once, in memory; time and chance come from the ports alone.
+ */
 export function createApiServer(options: ApiServerOptions): ApiServer {
-  throw new InvariantError("the api server is being assembled", options);
+  const { clock } = options;
+  const engine = createEngine(options);
+  let isClosed = false;
+  const server: ApiServer = {
+    api: (client) => inProcessApi({ ...server, isClosed: () => isClosed }, clock, client),
+    handle(request) {
+      if (isClosed) throw refusal(503, "ServiceUnavailable", "the API server is closed");
+      return handleRequest(engine, request);
+    },
+    watch: (request, sink) => startWatch(engine, request, sink),
+    resources: () => engine.registry.all(),
+    resource: (group, version, plural) => engine.registry.find(group, version, plural),
+    resourceOfKind: (kind) => engine.registry.ofKind(kind),
+    resourcesVersion: () => engine.registry.version(),
+    customResourceDefinition: ({ customResourceDefinition: name }) =>
+      name === undefined ? undefined : engine.store.table(definitionsOf(engine)).get(name)?.object,
+    dependentsOf: (ownerUid) => engine.store.dependentsOf(ownerUid),
+    objectOfUid: (uid) => engine.store.objectOfUid(uid),
+    observe: (onChange) => engine.store.observe(onChange),
+    resourceVersion: () => String(engine.store.version()),
+    objectCount: (kind) => engine.store.table(engine.registry.ofKind(kind)).size,
+    close() {
+      isClosed = true;
+      engine.hub.endAll({ reason: "closed" });
+    },
+  };
+  for (const object of [...initialObjects(), ...(options.crds ?? [])]) createInitial(engine, object);
+  return server;
+}
+
+function createEngine({ clock, random, history, freeze = false }: ApiServerOptions): Engine {
+  const store = new Store({
+    history: {
+      eventsMax: history?.eventsMax ?? HISTORY_EVENTS_MAX,
+      ageMaxMs: history?.ageMaxMs ?? HISTORY_AGE_MAX_MS,
+    },
+    nowMs: () => clock.nowMs(),
+    freeze,
+  });
+  const hub = new WatchHub(clock, () => store.version());
+  const engine: Engine = { clock, random: random.fork("api-server"), store, registry: new ResourceRegistry(), hub };
+  store.observe(followDefinitions(engine));
+  return engine;
+}
+
+function definitionsOf(engine: Engine): ResourceDefinition {
+  return engine.registry.ofKind({ group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" });
+}
+
+function createInitial(engine: Engine, object: unknown): void {
+  const { apiVersion = "", kind = "" } = object as { apiVersion?: string; kind?: string };
+  const resource = present(
+    engine.registry.ofApiVersion(apiVersion, kind),
+    `a kind that is there from the start: ${kind}`,
+  );
+  handleRequest(engine, { verb: "create", resource, body: object, user: "kube-apiserver" });
+}
+
+/** What every cluster has before anybody does anything. */
+function initialObjects(): unknown[] {
+  const namespaces = ["default", "kube-node-lease", "kube-public", "kube-system"];
+  const priorities = [
+    [
+      "system-node-critical",
+      2_000_001_000,
+      "Used for system critical pods that must not be moved from their current node.",
+    ],
+    [
+      "system-cluster-critical",
+      2_000_000_000,
+      "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+    ],
+  ] as const;
+  return [
+    ...namespaces.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+    ...priorities.map(([name, value, description]) => ({
+      apiVersion: "scheduling.k8s.io/v1",
+      kind: "PriorityClass",
+      metadata: { name },
+      value,
+      description,
+    })),
+  ];
 }
 
 export type ApiServerOptions = {
@@ -21,22 +121,6 @@ export type ApiServerOptions = {
   crds?: readonly unknown[];
   /** Freezes every stored object, so that a reader who changes one is found out. For tests: it costs time. */
   freeze?: boolean;
-};
-
-export type ClientOptions = {
-  /** The name under which fields are owned when a write names no field manager. Default "unknown". */
-  user?: string;
-  /** How long a request takes to the server, and an answer or event back, each. Default 0: on the microtask queue. */
-  latencyMs?: number;
-};
-
-/** A change of any object, told to observers in the server's own process while the write is being made. */
-export type StoreChange = {
-  resource: ResourceDefinition;
-  /** Absent when it was created. */
-  before?: RawObject;
-  /** Absent when it was removed. */
-  after?: RawObject;
 };
 
 export type ApiServer = {

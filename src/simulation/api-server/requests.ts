@@ -80,5 +80,14 @@ export type WatchSink = {
 };
 export type RawWatch = { stop(): void };
 
+/** A change of any object, told to observers in the server's own process while the write is being made. */
+export type StoreChange = {
+  resource: ResourceDefinition;
+  /** Absent when it was created. */
+  before?: RawObject;
+  /** Absent when it was removed. */
+  after?: RawObject;
+};
+
 /** The metadata of an object that may lack what the server fills in. */
 export type PartialMeta = Partial<ObjectMeta>;

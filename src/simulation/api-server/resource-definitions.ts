@@ -53,6 +53,8 @@ const sub = (name: string, kind: string, verbs: string[], group?: string, versio
   ...(version === undefined ? {} : { version }),
 });
 
+export const SCALE_SUBRESOURCE: SubresourceDefinition = sub("scale", "Scale", READ_WRITE, "autoscaling", "v1");
+export const statusSubresource = (kind: string): SubresourceDefinition => sub("status", kind, READ_WRITE);
 const CORE: readonly Row[] = [
   [
     "Pod",
@@ -224,6 +226,4 @@ function categoriesOf(group: string, isInAll: boolean): string[] {
   return group === "apiregistration.k8s.io" ? ["api-extensions"] : [];
 }
 
-export const statusSubresource = (kind: string): SubresourceDefinition => sub("status", kind, READ_WRITE);
-export const SCALE_SUBRESOURCE: SubresourceDefinition = sub("scale", "Scale", READ_WRITE, "autoscaling", "v1");
 export const CUSTOM_RESOURCE_VERBS: readonly Verb[] = ALL_VERBS;

@@ -1,0 +1,79 @@
+import type { Write } from "./engine.ts";
+import { isObject, type JsonObject, objectAt, objectsAt, textAt } from "./json.ts";
+import { setDefault } from "./pod-defaults.ts";
+import { forbidden } from "./refusals.ts";
+import type { RawObject } from "./requests.ts";
+
+/**
+ * What Kubernetes' admission plugins add to new objects: a pod's priority, account and tolerations.
+ * @throws ApiError 403 for what they refuse
+ */
+export function admitCreate(write: Write, object: JsonObject): void {
+  const { group, plural } = write.resource;
+  if (group !== "" || plural !== "pods") return;
+  const spec = objectAt(object, "spec");
+  if (spec === undefined) return;
+  setPriority(write, object, spec);
+  setDefault(spec, "serviceAccountName", "default");
+  setDefault(spec, "serviceAccount", spec["serviceAccountName"]);
+  addTolerations(spec);
+}
+
+const SECONDS_ON_LOST_NODE = 300;
+
+function addTolerations(spec: JsonObject): void {
+  const tolerations = objectsAt(spec, "tolerations");
+  const added = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
+    .filter((key) => !tolerations.some((toleration) => isAbout(toleration, key)))
+    .map((key) => ({ key, operator: "Exists", effect: "NoExecute", tolerationSeconds: SECONDS_ON_LOST_NODE }));
+  if (added.length > 0) spec["tolerations"] = [...tolerations, ...added];
+}
+
+function isAbout(toleration: JsonObject, key: string): boolean {
+  const isOfKey = toleration["key"] === key || (toleration["key"] ?? "") === "";
+  const { effect = "" } = toleration as { effect?: string };
+  return isOfKey && (effect === "NoExecute" || effect === "");
+}
+
+function setPriority(write: Write, object: JsonObject, spec: JsonObject): void {
+  const name = textAt(spec, "priorityClassName") ?? "";
+  const found = name === "" ? globalDefault(write) : priorityClass(write, name);
+  if (name !== "" && found === undefined) {
+    const podName = textAt(objectAt(object, "metadata"), "name") ?? "";
+    throw forbidden(write.resource, podName, `no PriorityClass with name ${name} was found`);
+  }
+  const value = typeof found?.["value"] === "number" ? found["value"] : 0;
+  if (typeof spec["priority"] === "number" && spec["priority"] !== value) {
+    const podName = textAt(objectAt(object, "metadata"), "name") ?? "";
+    throw forbidden(
+      write.resource,
+      podName,
+      `the integer value of priority (${spec["priority"]}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
+    );
+  }
+  spec["priority"] = value;
+  if (found !== undefined && name === "") spec["priorityClassName"] = found.metadata.name;
+  setDefault(spec, "preemptionPolicy", textAt(found, "preemptionPolicy") ?? "PreemptLowerPriority");
+}
+
+function priorityClasses({ engine }: Write) {
+  return engine.store.table(
+    engine.registry.ofKind({ group: "scheduling.k8s.io", version: "v1", plural: "priorityclasses" }),
+  );
+}
+
+function priorityClass(write: Write, name: string): RawObject | undefined {
+  return priorityClasses(write).get(name)?.object;
+}
+
+/** Of several marked as default the one of the lowest value counts. */
+function globalDefault(write: Write): RawObject | undefined {
+  const table = priorityClasses(write);
+  let found: RawObject | undefined;
+  for (const name of table.keys()) {
+    const candidate = table.get(name)?.object;
+    if (!isObject(candidate) || candidate["globalDefault"] !== true) continue;
+    if (found === undefined || Number(candidate["value"]) < Number(found["value"])) found = candidate;
+  }
+  return found;
+}
