@@ -125,7 +125,7 @@ const STRESS = [-1, 0, 1] as const;
 
 /**
  * The most valuable of three greedy fills, or undefined when nothing fits.
- * @param classes the takers; the first `ownCount` of them go in before the others, and one of them must
+ * @param classes the takers; one of the first `ownCount` must be among those that go in
  */
 function bestFill(
   work: Work,
@@ -137,13 +137,15 @@ function bestFill(
   let best: Fill | undefined;
   for (const stress of STRESS) {
     if (stress >= work.problem.dims) continue;
-    const order = fillOrder(work, capacity, offset, classes, ownCount, stress);
-    const fill = fillInOrder(work, capacity, offset, order, ownCount);
+    const { order, isOwn } = fillOrder(work, capacity, offset, classes, ownCount, stress);
+    const fill = fillInOrder(work, capacity, offset, order, isOwn);
     if (fill !== undefined && (best === undefined || fill.value > best.value + 1e-12)) best = fill;
     if (classes.length === 1) break;
   }
   return best;
 }
+
+type FillOrder = { order: readonly number[]; isOwn: readonly boolean[] };
 
 function fillOrder(
   work: Work,
@@ -152,8 +154,8 @@ function fillOrder(
   classes: readonly number[],
   ownCount: number,
   stress: number,
-): readonly number[] {
-  if (classes.length === 1) return classes;
+): FillOrder {
+  if (classes.length === 1) return { order: classes, isOwn: [ownCount > 0] };
   const { dims, need } = work.problem;
   const keyed = classes.map((c, index) => {
     let share = 0;
@@ -161,11 +163,11 @@ function fillOrder(
       const amount = need[c * dims + d] ?? 0;
       if (amount > 0) share += ((d === stress ? 4 : 1) * amount) / Math.max(capacity[offset + d] ?? 0, 1e-9);
     }
-    return { c, isGuest: index >= ownCount ? 1 : 0, density: (work.values[c] ?? 0) / share };
+    return { c, isOwn: index < ownCount, density: (work.values[c] ?? 0) / share };
   });
   work.budget.left -= classes.length * (dims + 4);
-  keyed.sort((a, b) => a.isGuest - b.isGuest || b.density - a.density || a.c - b.c);
-  return keyed.map(({ c }) => c);
+  keyed.sort((a, b) => b.density - a.density || a.c - b.c);
+  return { order: keyed.map(({ c }) => c), isOwn: keyed.map(({ isOwn }) => isOwn) };
 }
 
 function fillInOrder(
@@ -173,24 +175,53 @@ function fillInOrder(
   capacity: Float64Array,
   offset: number,
   order: readonly number[],
-  ownCount: number,
+  isOwn: readonly boolean[],
 ): Fill | undefined {
-  const { dims, need } = work.problem;
+  const { dims } = work.problem;
   const room = work.scratch;
   for (let d = 0; d < dims; d += 1) room[d] = capacity[offset + d] ?? 0;
-  const content: Portion[] = [];
-  let value = 0;
-  for (let i = 0; i < order.length; i += 1) {
-    if (i === ownCount && content.length === 0) return undefined;
-    const c = order[i] ?? 0;
+  const fill: Fill = { content: [], value: 0 };
+  let hasOwn = false;
+  for (const [i, c] of order.entries()) {
     const count = howMany(work, room, c);
     if (count <= 0) continue;
-    for (let d = 0; d < dims; d += 1) room[d] = (room[d] ?? 0) - count * (need[c * dims + d] ?? 0);
-    content.push({ podClass: c, stage: work.stageOf[c] ?? 0, count });
-    value += count * (work.values[c] ?? 0);
+    put(work, room, fill, c, count);
+    hasOwn ||= isOwn[i] === true;
   }
   work.budget.left -= order.length * dims;
-  return content.length === 0 ? undefined : { content, value };
+  if (hasOwn) return fill;
+  return order.length === isOwn.filter((own) => !own).length
+    ? undefined
+    : ownFirst(work, capacity, offset, order, isOwn);
+}
+
+/** Guests took all the room: now those that may open the node go in first. */
+function ownFirst(
+  work: Work,
+  capacity: Float64Array,
+  offset: number,
+  order: readonly number[],
+  isOwn: readonly boolean[],
+): Fill | undefined {
+  const { dims } = work.problem;
+  const room = work.scratch;
+  for (let d = 0; d < dims; d += 1) room[d] = capacity[offset + d] ?? 0;
+  const fill: Fill = { content: [], value: 0 };
+  for (const turn of [true, false]) {
+    for (const [i, c] of order.entries()) {
+      const count = isOwn[i] === turn ? howMany(work, room, c) : 0;
+      if (count > 0) put(work, room, fill, c, count);
+    }
+    if (fill.content.length === 0) return undefined;
+  }
+  return fill;
+}
+
+function put(work: Work, room: Float64Array, fill: Fill, c: number, count: number): void {
+  const { dims, need } = work.problem;
+  for (let d = 0; d < dims; d += 1) room[d] = (room[d] ?? 0) - count * (need[c * dims + d] ?? 0);
+  fill.content.push({ podClass: c, stage: work.stageOf[c] ?? 0, count });
+  fill.value += count * (work.values[c] ?? 0);
 }
 
 /** How many of the class's pods the room takes. */

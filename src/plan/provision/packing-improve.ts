@@ -15,6 +15,9 @@ export type Aims = {
 /** Open nodes beside the ruined ones that an attempt looks into for free room. */
 const NEIGHBOURS_MAX = 6;
 const RUINED_MAX = 5;
+/** After so many attempts without a gain the rest is not worth its time. */
+const PATIENCE = 400;
+const PATIENCE_PER_NODE = 10;
 
 /**
  * Ruin and recreate: a few nodes are emptied and their pods placed anew, with some noise; what is not worse stays.
@@ -23,8 +26,11 @@ const RUINED_MAX = 5;
 export function improve(problem: PackingProblem, packing: Packing, aims: Aims): Packing {
   const fleet = fleetOf(problem, packing);
   const random = new Random(aims.seed);
+  const patience = PATIENCE + PATIENCE_PER_NODE * fleet.nodes.length;
+  let lastGain = 0;
   for (let attempt = 0; attempt < aims.attempts && aims.budget.left > 0 && fleet.nodes.length > 0; attempt += 1) {
-    tryOnce(problem, fleet, aims, random);
+    if (tryOnce(problem, fleet, aims, random)) lastGain = attempt;
+    if (attempt - lastGain > patience) break;
   }
   return {
     nodes: fleet.nodes.map(cheapestShape(problem, aims.costs)),
@@ -74,7 +80,8 @@ function addLimits(problem: PackingProblem, limitLeft: Float64Array, node: Fille
   }
 }
 
-function tryOnce(problem: PackingProblem, fleet: Fleet, aims: Aims, random: Random): void {
+/** @returns whether something was gained */
+function tryOnce(problem: PackingProblem, fleet: Fleet, aims: Aims, random: Random): boolean {
   const ruined = chooseRuined(fleet, aims, random);
   const demand = Int32Array.from(fleet.left);
   const limitLeft = Float64Array.from(fleet.limitLeft);
@@ -90,7 +97,8 @@ function tryOnce(problem: PackingProblem, fleet: Fleet, aims: Aims, random: Rand
   const result = construct(problem, { demand, values, costs: aims.costs, limitLeft, rooms, budget: aims.budget });
   const isWorse =
     result.leftTotal > fleet.leftTotal || (result.leftTotal === fleet.leftTotal && result.cost > costBefore + 1e-9);
-  if (isWorse) return;
+  if (isWorse) return false;
+  const isGain = result.leftTotal < fleet.leftTotal || result.cost < costBefore - 1e-9;
   for (const { index, node, room } of result.refilled) {
     const target = indexes[index] ?? -1;
     if (target >= 0) replaceAt(fleet, target, node, room);
@@ -101,6 +109,7 @@ function tryOnce(problem: PackingProblem, fleet: Fleet, aims: Aims, random: Rand
   fleet.left = result.left;
   fleet.leftTotal = result.leftTotal;
   fleet.limitLeft = result.limitLeft;
+  return isGain;
 }
 
 /** Two to five nodes: half the time led by one of the worst for their value, of a few looked at. */
