@@ -1,0 +1,121 @@
+import { type Document, isMap, isNode, isPair, isSeq, LineCounter, type Node, parseAllDocuments } from "yaml";
+
+/** One document of a file. */
+export type ManifestDocument = {
+  value: unknown;
+  /** From 1, empty documents counted. */
+  number: number;
+  /**
+   * The line (from 1) of the field at a path such as "spec.containers[0].image" below the given steps; where there is
+   * no such field, of the deepest one on the way to it. A JSON document is one line when no field is asked for.
+   */
+  lineOf(steps: readonly (string | number)[], path: string): number;
+};
+
+export type TextMistake = { line: number; text: string };
+
+/** The documents of a YAML or JSON text, or what is wrong with it. Empty documents are left out. */
+export function readDocuments(text: string): { documents: ManifestDocument[] } | { mistakes: TextMistake[] } {
+  return readJson(text) ?? readYaml(text);
+}
+
+/** JSON is read by the engine, which is a hundred times faster; positions are looked for only when they are needed. */
+function readJson(text: string): { documents: ManifestDocument[] } | undefined {
+  if (!/^\s*[{[]/.test(text)) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  let slow: ReturnType<typeof readYaml> | undefined;
+  const lineOf: ManifestDocument["lineOf"] = (steps, path) => {
+    if (path === "") return 1;
+    slow ??= readYaml(text);
+    return "documents" in slow ? (slow.documents[0]?.lineOf(steps, path) ?? 1) : 1;
+  };
+  return { documents: [{ value, number: 1, lineOf }] };
+}
+
+function readYaml(text: string): { documents: ManifestDocument[] } | { mistakes: TextMistake[] } {
+  const lines = new LineCounter();
+  const parsed = parseAllDocuments(text, { lineCounter: lines, merge: true, prettyErrors: false });
+  const all: readonly Document.Parsed[] = Array.isArray(parsed) ? parsed : [];
+  const mistakes = all.flatMap(({ errors }) =>
+    errors.map(({ code, message, pos }) => ({ line: lines.linePos(pos[0]).line, text: inWords(code, message) })),
+  );
+  if (mistakes.length > 0) return { mistakes };
+  const documents: ManifestDocument[] = [];
+  for (const [i, document] of all.entries()) {
+    let value: unknown;
+    try {
+      value = document.toJS();
+    } catch (error) {
+      // Aliases that unfold into more than anybody would write.
+      const line = lines.linePos(document.range[0]).line;
+      return { mistakes: [{ line, text: error instanceof Error ? error.message : String(error) }] };
+    }
+    if (value === null || value === undefined) continue;
+    const lineAt = (offset: number) => lines.linePos(offset).line;
+    documents.push({
+      value,
+      number: i + 1,
+      lineOf: (steps, path) => lineAt(offsetOf(document.contents, steps, path) ?? document.range[0]),
+    });
+  }
+  return { documents };
+}
+
+function inWords(code: string, message: string): string {
+  if (code === "TAB_AS_INDENT") return "a tab indents this line: YAML wants spaces";
+  if (code === "DUPLICATE_KEY") return `a field is there twice (${message}): keep one of them`;
+  return `this is no YAML: ${message}`;
+}
+
+/** Where the field starts: at its key. */
+function offsetOf(root: unknown, steps: readonly (string | number)[], path: string): number | undefined {
+  let at: unknown = root;
+  let found = isNode(at) ? at.range?.[0] : undefined;
+  const enter = (next: { at: unknown; offset: number | undefined } | undefined): boolean => {
+    if (next === undefined) return false;
+    at = next.at;
+    found = next.offset ?? found;
+    return true;
+  };
+  for (const step of steps) if (!enter(child(at, step))) return found;
+  let rest = path;
+  while (rest !== "") {
+    const index = /^\[(\d+)\]\.?/.exec(rest);
+    const step = index === null ? longestKey(at, rest) : Number(index[1]);
+    if (step === undefined || !enter(child(at, step))) return found;
+    rest = index === null ? rest.slice(String(step).length).replace(/^\.|^\[(?!\d)/, "") : rest.slice(index[0].length);
+  }
+  return found;
+}
+
+function child(node: unknown, step: string | number): { at: unknown; offset: number | undefined } | undefined {
+  if (isSeq(node) && typeof step === "number") {
+    const item = node.items[step];
+    return isNode(item) ? { at: item, offset: item.range?.[0] } : undefined;
+  }
+  if (!isMap(node)) return undefined;
+  const pair = node.items.find((item) => isPair(item) && keyText(item.key) === String(step));
+  if (pair === undefined) return undefined;
+  return { at: pair.value, offset: isNode(pair.key) ? (pair.key as Node).range?.[0] : undefined };
+}
+
+/** Keys may hold dots themselves: of those that the path begins with, the longest is meant. */
+function longestKey(node: unknown, path: string): string | undefined {
+  if (!isMap(node)) return undefined;
+  let longest: string | undefined;
+  for (const { key } of node.items) {
+    const text = keyText(key);
+    const isNext = path.startsWith(text) && /^$|^[.[\]]/.test(path.slice(text.length));
+    if (isNext && text.length > (longest?.length ?? 0)) longest = text;
+  }
+  return longest;
+}
+
+function keyText(key: unknown): string {
+  return String(isNode(key) && "value" in key ? key.value : key);
+}
