@@ -1,7 +1,14 @@
 import { NODE_CLAIMS, NODE_POOLS } from "../model/kinds.ts";
 import { NODE_POOL_LABEL } from "../model/labels.ts";
+import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { consolidatable } from "../plan/disrupt/consolidatable.ts";
-import { clearCondition, NODE_CLAIM_CONDITIONS, setCondition, withConditions } from "../plan/lifecycle/conditions.ts";
+import {
+  clearCondition,
+  findCondition,
+  NODE_CLAIM_CONDITIONS,
+  setCondition,
+  withConditions,
+} from "../plan/lifecycle/conditions.ts";
 import { after, type Change, type Controller, onChange } from "../runtime/controller.ts";
 import { workerCount } from "../runtime/worker-count.ts";
 import type { Needs } from "./ports.ts";
@@ -26,16 +33,22 @@ export function nodeClaimDisruptionController(needs: Needs): Controller {
       if (pool === undefined || !isServed(provider, claim)) return onChange;
       const nowMs = clock.nowMs();
       const state = consolidatable(claim, pool, nowMs);
-      const conditions =
-        state.kind === "yes"
-          ? setCondition(claim, NODE_CLAIM_CONDITIONS, { type: "Consolidatable", status: "True" }, nowMs)
-          : clearCondition(claim, NODE_CLAIM_CONDITIONS, "Consolidatable");
-      await patchObject(needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");
+      await patchObject(needs, NODE_CLAIMS, claim, noted(claim, state.kind === "yes", nowMs), "status");
       return state.kind === "not-yet"
         ? after(Math.min(state.afterMs, WAIT_MAX_MS), "pods came or went a short while ago")
         : onChange;
     },
   };
+}
+
+/** The claim with or without the condition; the same claim where that is so already. */
+function noted(claim: NodeClaim, isConsolidatable: boolean, nowMs: number): NodeClaim {
+  const type = "Consolidatable";
+  if (isConsolidatable) {
+    return withConditions(claim, setCondition(claim, NODE_CLAIM_CONDITIONS, { type, status: "True" }, nowMs));
+  }
+  if (findCondition(claim, type) === undefined) return claim;
+  return withConditions(claim, clearCondition(claim, NODE_CLAIM_CONDITIONS, type));
 }
 
 /** A pool's new consolidateAfter concerns all its claims. */
