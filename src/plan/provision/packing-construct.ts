@@ -40,6 +40,7 @@ export function construct(problem: PackingProblem, start: Start): Construction {
     nodes: [],
     cost: 0,
     scratch: new Float64Array(problem.dims),
+    density: new Float64Array(problem.classes),
   };
   const refilled = new Map<number, { index: number; node: FilledNode; room: Float64Array }>();
   for (let turn = 0; activate(work, turn); turn += 1) {
@@ -66,6 +67,7 @@ type Work = Start & {
   nodes: FilledNode[];
   cost: number;
   scratch: Float64Array;
+  density: Float64Array;
 };
 
 /** Takes up the classes that still have pods and a stage for this turn; false when there are none. */
@@ -93,7 +95,8 @@ function fillRooms(work: Work, refilled: Map<number, { index: number; node: Fill
     );
     work.budget.left -= work.active.length + takers.length * 3;
     if (takers.length === 0) return;
-    const fill = bestFill(work, room, 0, takers, takers.length);
+    const vessel: Vessel = { table: room, offset: 0, kind: -1 };
+    const fill = bestFill(work, vessel, fillOrders(work, vessel, takers));
     if (fill === undefined) return;
     const after = Float64Array.from(room);
     for (const { podClass, count } of fill.content) {
@@ -123,98 +126,97 @@ type Fill = { content: Portion[]; value: number };
 /** Fill orders: by value per balanced share of the room, with the stress on the first dimension, on the second. */
 const STRESS = [-1, 0, 1] as const;
 
+/** What is filled: a row of a table of rooms, and the kind to open (-1: it is open already, any taker will do). */
+type Vessel = { table: Float64Array; offset: number; kind: number };
+
 /**
- * The most valuable of three greedy fills, or undefined when nothing fits.
- * @param classes the takers; one of the first `ownCount` must be among those that go in
+ * The most valuable of three greedy fills, or undefined when nothing fits. Something that may open the kind must be in it.
+ * @param orders the takers in the order of each fill, as `fillOrders` gives them
  */
-function bestFill(
-  work: Work,
-  capacity: Float64Array,
-  offset: number,
-  classes: readonly number[],
-  ownCount: number,
-): Fill | undefined {
+function bestFill(work: Work, vessel: Vessel, orders: readonly Int32Array[]): Fill | undefined {
   let best: Fill | undefined;
-  for (const stress of STRESS) {
-    if (stress >= work.problem.dims) continue;
-    const { order, isOwn } = fillOrder(work, capacity, offset, classes, ownCount, stress);
-    const fill = fillInOrder(work, capacity, offset, order, isOwn);
+  for (const order of orders) {
+    const fill = fillInOrder(work, vessel, order);
     if (fill !== undefined && (best === undefined || fill.value > best.value + 1e-12)) best = fill;
-    if (classes.length === 1) break;
   }
   return best;
 }
 
-type FillOrder = { order: readonly number[]; isOwn: readonly boolean[] };
-
-function fillOrder(
-  work: Work,
-  capacity: Float64Array,
-  offset: number,
-  classes: readonly number[],
-  ownCount: number,
-  stress: number,
-): FillOrder {
-  if (classes.length === 1) return { order: classes, isOwn: [ownCount > 0] };
+function fillOrders(work: Work, { table, offset }: Vessel, takers: readonly number[]): Int32Array[] {
+  if (takers.length === 1) return [Int32Array.from(takers)];
   const { dims, need } = work.problem;
-  const keyed = classes.map((c, index) => {
-    let share = 0;
-    for (let d = 0; d < dims; d += 1) {
-      const amount = need[c * dims + d] ?? 0;
-      if (amount > 0) share += ((d === stress ? 4 : 1) * amount) / Math.max(capacity[offset + d] ?? 0, 1e-9);
+  const { density } = work;
+  work.budget.left -= takers.length * (dims + 4) * STRESS.length;
+  return STRESS.map((stress) => {
+    for (const c of takers) {
+      let share = 0;
+      for (let d = 0; d < dims; d += 1) {
+        const amount = need[c * dims + d] ?? 0;
+        if (amount > 0) share += ((d === stress ? 4 : 1) * amount) / Math.max(table[offset + d] ?? 0, 1e-9);
+      }
+      density[c] = (work.values[c] ?? 0) / share;
     }
-    return { c, isOwn: index < ownCount, density: (work.values[c] ?? 0) / share };
+    return sortedByDensity(takers, density);
   });
-  work.budget.left -= classes.length * (dims + 4);
-  keyed.sort((a, b) => b.density - a.density || a.c - b.c);
-  return { order: keyed.map(({ c }) => c), isOwn: keyed.map(({ isOwn }) => isOwn) };
 }
 
-function fillInOrder(
-  work: Work,
-  capacity: Float64Array,
-  offset: number,
-  order: readonly number[],
-  isOwn: readonly boolean[],
-): Fill | undefined {
+/** Densest first, then by number. The lists are short, and mostly in order already: insertion needs no callbacks. */
+function sortedByDensity(takers: readonly number[], density: Float64Array): Int32Array {
+  const order = Int32Array.from(takers);
+  if (order.length > INSERTION_MAX) return order.sort((a, b) => (density[b] ?? 0) - (density[a] ?? 0) || a - b);
+  for (let i = 1; i < order.length; i += 1) {
+    const c = order[i] ?? 0;
+    const own = density[c] ?? 0;
+    let at = i;
+    for (; at > 0; at -= 1) {
+      const before = order[at - 1] ?? 0;
+      const other = density[before] ?? 0;
+      if (other > own || (other === own && before < c)) break;
+      order[at] = before;
+    }
+    order[at] = c;
+  }
+  return order;
+}
+
+const INSERTION_MAX = 64;
+
+function fillInOrder(work: Work, { table, offset, kind }: Vessel, order: Int32Array): Fill | undefined {
   const { dims } = work.problem;
   const room = work.scratch;
-  for (let d = 0; d < dims; d += 1) room[d] = capacity[offset + d] ?? 0;
+  for (let d = 0; d < dims; d += 1) room[d] = table[offset + d] ?? 0;
   const fill: Fill = { content: [], value: 0 };
-  let hasOwn = false;
-  for (const [i, c] of order.entries()) {
+  let opens = kind < 0;
+  for (let i = 0; i < order.length; i += 1) {
+    const c = order[i] ?? 0;
     const count = howMany(work, room, c);
     if (count <= 0) continue;
     put(work, room, fill, c, count);
-    hasOwn ||= isOwn[i] === true;
+    opens ||= mayOpen(work, c, kind);
   }
   work.budget.left -= order.length * dims;
-  if (hasOwn) return fill;
-  return order.length === isOwn.filter((own) => !own).length
-    ? undefined
-    : ownFirst(work, capacity, offset, order, isOwn);
+  if (fill.content.length === 0) return undefined;
+  return opens ? fill : ownFirst(work, { table, offset, kind }, order);
 }
 
 /** Guests took all the room: now those that may open the node go in first. */
-function ownFirst(
-  work: Work,
-  capacity: Float64Array,
-  offset: number,
-  order: readonly number[],
-  isOwn: readonly boolean[],
-): Fill | undefined {
+function ownFirst(work: Work, { table, offset, kind }: Vessel, order: Int32Array): Fill | undefined {
   const { dims } = work.problem;
   const room = work.scratch;
-  for (let d = 0; d < dims; d += 1) room[d] = capacity[offset + d] ?? 0;
+  for (let d = 0; d < dims; d += 1) room[d] = table[offset + d] ?? 0;
   const fill: Fill = { content: [], value: 0 };
   for (const turn of [true, false]) {
-    for (const [i, c] of order.entries()) {
-      const count = isOwn[i] === turn ? howMany(work, room, c) : 0;
+    for (const c of order) {
+      const count = mayOpen(work, c, kind) === turn ? howMany(work, room, c) : 0;
       if (count > 0) put(work, room, fill, c, count);
     }
     if (fill.content.length === 0) return undefined;
   }
   return fill;
+}
+
+function mayOpen(work: Work, c: number, kind: number): boolean {
+  return stage(work, c)?.own[kind] === 1;
 }
 
 function put(work: Work, room: Float64Array, fill: Fill, c: number, count: number): void {
@@ -242,6 +244,7 @@ function openNodes(work: Work): void {
   const takers = takersPerKind(work);
   const scores = startingScores(work, takers);
   const fills: (Fill | undefined)[] = new Array(work.problem.shapes);
+  const orders: (Int32Array[] | undefined)[] = new Array(work.problem.shapes);
   const finish: Finish = { cost: Number.POSITIVE_INFINITY, nodes: 0, shape: -1, content: [] };
   for (;;) {
     const shape = leastScore(scores);
@@ -249,7 +252,7 @@ function openNodes(work: Work): void {
     if (shape < 0) break;
     const fill = fills[shape];
     if (fill === undefined || isStale(work, fill)) {
-      fills[shape] = evaluate(work, takers, shape);
+      fills[shape] = evaluate(work, takers, shape, orders);
       scores[shape] = scoreOf(work, shape, fills[shape]);
       continue;
     }
@@ -344,9 +347,19 @@ function isStale(work: Work, fill: Fill): boolean {
   return false;
 }
 
-function evaluate(work: Work, takers: readonly Takers[], shape: number): Fill | undefined {
-  const { classes, ownCount } = takers[work.problem.kindOf[shape] ?? 0] ?? { classes: [], ownCount: 0 };
-  return bestFill(work, work.problem.capacity, shape * work.problem.dims, classes, ownCount);
+/** Values do not change while nodes are opened, so a shape's fill orders are made once. */
+function evaluate(
+  work: Work,
+  takers: readonly Takers[],
+  shape: number,
+  orders: (Int32Array[] | undefined)[],
+): Fill | undefined {
+  const { capacity, dims, kindOf } = work.problem;
+  const kind = kindOf[shape] ?? 0;
+  const vessel: Vessel = { table: capacity, offset: shape * dims, kind };
+  const known = orders[shape] ?? fillOrders(work, vessel, takers[kind]?.classes ?? []);
+  orders[shape] = known;
+  return bestFill(work, vessel, known);
 }
 
 function scoreOf(work: Work, shape: number, fill: Fill | undefined): number {
