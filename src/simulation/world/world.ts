@@ -1,0 +1,234 @@
+import { Random } from "../../base/random.ts";
+import { MINUTE_MS, SECOND_MS } from "../../base/time.ts";
+import { NODE_CLAIMS, NODES } from "../../model/kinds.ts";
+import { NODE_POOL_LABEL } from "../../model/labels.ts";
+import { crdOf } from "../../model/resources/crd.ts";
+import { CUSTOM_RESOURCES } from "../../model/resources/custom-resources.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { CloudProvider } from "../../ports/cloud-provider.ts";
+import type { KubeApi } from "../../ports/kube-api.ts";
+import { type ApiServer, createApiServer } from "../api-server/api-server.ts";
+import { ClusterWriter } from "../cache/cluster-writer.ts";
+import { judgeBoughtTwice } from "../checks/bought-twice.ts";
+import { judgeInstancesAndClaims } from "../checks/instances-and-claims.ts";
+import type { Judge, Violation } from "../checks/judge.ts";
+import { judgeLimitsAndBudgets } from "../checks/limits-and-budgets.ts";
+import { podsWaiting } from "../checks/pods-run.ts";
+import { VirtualClock } from "../clock/virtual-clock.ts";
+import { CloudControl } from "../cloud/cloud-control.ts";
+import { PriceMeter } from "../cloud/price-meter.ts";
+import { drawFaultMix, type FaultMix, NO_FAULTS } from "../faults/fault-mix.ts";
+import { type Cluster, startCluster } from "./cluster.ts";
+import { History } from "./history.ts";
+import { ProductLives, type StartProduct } from "./product-lives.ts";
+import { createProductObjects } from "./product-objects.ts";
+import { smallCatalogue } from "./small-catalogue.ts";
+import { STORY_MS, Story } from "./story.ts";
+
+export type ProviderPorts = {
+  api: KubeApi;
+  clock: Clock;
+  random: Random;
+  /** In the shape of the kwok provider's instance_types.json. */
+  catalogue: unknown;
+  isSoldOut: CloudControl["isSoldOut"];
+};
+export type SimulateOptions = {
+  seed: number;
+  /** Starts the product under test. */
+  product: StartProduct;
+  provider(ports: ProviderPorts): CloudProvider;
+  /** Default: drawn from the seed. */
+  faults?: Partial<FaultMix>;
+  /** Default: one or two, drawn. */
+  processes?: number;
+};
+
+const START_MS = 1_767_571_200_000;
+const QUIET_MS = 4 * MINUTE_MS;
+/** The watch history is kept this short so that it expires in every world. */
+const WATCH_EVENTS_MAX = 300;
+
+/** A world of one seed, not yet begun: see World. */
+export function simulate(options: SimulateOptions): World {
+  return new World(options);
+}
+
+/**
+ * A cluster with the product in it, on virtual time, whose workloads, faults and chances all come from one seed. Judges
+ * watch every step.
+ */
+export class World {
+  readonly clock = new VirtualClock(START_MS);
+  readonly server: ApiServer;
+  readonly cluster: Cluster;
+  readonly cloud = new CloudControl();
+  readonly meter: PriceMeter;
+  readonly mix: FaultMix;
+  readonly #history: History;
+  readonly #story: Story;
+  readonly #lives: ProductLives;
+  readonly #judges: readonly Judge[];
+  readonly #violations: Violation[] = [];
+  readonly #reported = new Set<string>();
+  #isCalm = false;
+  #isOver = false;
+  #calls = 0;
+  #claims = 0;
+  #lastEventMs = START_MS;
+
+  constructor({ seed, product, provider, faults, processes }: SimulateOptions) {
+    const random = new Random(seed);
+    const { clock } = this;
+    this.mix = { ...drawFaultMix(random.fork("mix")), ...faults };
+    this.server = createApiServer({
+      clock,
+      random: random.fork("api-server"),
+      crds: CUSTOM_RESOURCES.map(crdOf),
+      history: { eventsMax: WATCH_EVENTS_MAX },
+    });
+    const { server } = this;
+    this.cluster = startCluster({
+      server,
+      clock,
+      random: random.fork("cluster"),
+      events: false,
+      kubelets: { leasePeriodMs: 40_000 },
+      systemNodes: { count: 2, region: "test-1" },
+    });
+    const { state, kubelets } = this.cluster;
+    this.#history = new History(clock, state);
+    this.meter = new PriceMeter(clock, state);
+    this.#watchProgress();
+    createProductObjects(server, { clusterName: "simulated", replicas: 2 });
+    this.#judges = [judgeInstancesAndClaims, judgeLimitsAndBudgets, judgeBoughtTwice].map((judge) =>
+      judge({ clock, state, report: (name, what) => this.#report(name, what) }),
+    );
+    this.#story = new Story({
+      clock,
+      random: random.fork("story"),
+      state,
+      writer: new ClusterWriter(server, "user"),
+      kubelets,
+      cloud: this.cloud,
+      tell: (line) => this.#history.tell(line),
+    });
+    const cloudRandom = random.fork("cloud");
+    const catalogue = smallCatalogue();
+    const { isSoldOut } = this.cloud;
+    const drawn = random.fork("lives");
+    this.#lives = new ProductLives({
+      clock,
+      random: drawn,
+      api: server.api({ user: "karpenter" }),
+      provider: (api) => provider({ api, clock, random: cloudRandom.fork("provider"), catalogue, isSoldOut }),
+      start: product,
+      processes: processes ?? drawn.between(1, 2),
+      mix: () => (this.#isCalm ? { ...NO_FAULTS, latencyMaxMs: this.mix.latencyMaxMs } : this.mix),
+      onCall: (call) => {
+        this.#calls += 1;
+        for (const judge of this.#judges) judge.onCall?.(call);
+      },
+      tell: (line) => this.#history.tell(line),
+      onBroken: (what) => this.#report("the product's own laws", what),
+    });
+    this.#tick();
+  }
+
+  /** Lets the users and the faults do their deeds. */
+  async runStory(ms = STORY_MS): Promise<void> {
+    this.#story.begin();
+    await this.clock.runFor(ms);
+    this.#story.end();
+    this.#isCalm = true;
+    this.#history.tell("faults: end");
+  }
+
+  /** Every Deployment goes to zero. */
+  leave(): void {
+    this.#story.leave();
+  }
+
+  /** @returns whether the world got quiet: no pod waits, no claim is on its way in or out, and nothing moved for minutes */
+  runUntilQuiet({ atMostMs }: { atMostMs: number }): Promise<boolean> {
+    return this.clock.runFor(atMostMs, () => this.#isQuiet());
+  }
+
+  /** Pods that should run and do not, by key. */
+  podsWaiting(): string[] {
+    return podsWaiting(this.cluster.state);
+  }
+
+  /** Nodes that the product bought. */
+  boughtNodes(): string[] {
+    const nodes = [...this.cluster.state.of(NODES).values()];
+    return nodes
+      .filter(({ metadata }) => metadata.labels?.[NODE_POOL_LABEL] !== undefined)
+      .map(({ metadata }) => metadata.name);
+  }
+
+  history(): readonly string[] {
+    return this.#history.lines;
+  }
+
+  violations(): readonly Violation[] {
+    return this.#violations;
+  }
+
+  /** What happened in numbers: a world in which nothing happened proves nothing. */
+  numbers(): { claims: number; calls: number; lives: number; lines: number; usd: number } {
+    const usd = Math.round(this.meter.totalUsd() * 1e4) / 1e4;
+    return {
+      claims: this.#claims,
+      calls: this.#calls,
+      lives: this.#lives.lives,
+      lines: this.#history.lines.length,
+      usd,
+    };
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    this.#lives.end();
+    this.cluster.stop();
+    this.server.close();
+  }
+
+  #report(judge: string, what: string): void {
+    if (this.#reported.has(`${judge} ${what}`)) return;
+    this.#reported.add(`${judge} ${what}`);
+    this.#violations.push({ atMs: this.clock.nowMs(), judge, what });
+    this.#history.tell(`VIOLATION of ${judge}: ${what}`);
+  }
+
+  #watchProgress(): void {
+    const { state } = this.cluster;
+    let lines = 0;
+    this.server.observe(() => {
+      if (this.#history.lines.length === lines) return;
+      lines = this.#history.lines.length;
+      this.#lastEventMs = this.clock.nowMs();
+    });
+    state.of(NODE_CLAIMS).onChange((before, after) => {
+      if (before === undefined && after !== undefined) this.#claims += 1;
+    });
+  }
+
+  #isQuiet(): boolean {
+    if (this.clock.nowMs() - this.#lastEventMs < QUIET_MS || this.podsWaiting().length > 0) return false;
+    for (const { metadata, status } of this.cluster.state.of(NODE_CLAIMS).values()) {
+      const isInitialized = status?.conditions?.some(({ type, status: is }) => type === "Initialized" && is === "True");
+      if (metadata.deletionTimestamp !== undefined || isInitialized !== true) return false;
+    }
+    return true;
+  }
+
+  #tick(): void {
+    this.clock.after(SECOND_MS, () => {
+      if (this.#isOver) return;
+      const nowMs = this.clock.nowMs();
+      for (const judge of this.#judges) judge.onSecond?.(nowMs);
+      this.#tick();
+    });
+  }
+}
