@@ -67,8 +67,15 @@ function disruptionReason({ status }: NodeClaim): string | undefined {
   return condition?.reason;
 }
 
+function isTrue({ status }: NodeClaim, type: string): boolean {
+  return status?.conditions?.some((condition) => condition.type === type && condition.status === "True") === true;
+}
+
 function checkBudgets({ state, report }: JudgeNeeds, pool: NodePool, claim: NodeClaim, reason: string): void {
-  const claims = claimsOf(state, pool.metadata.name);
+  // As the product's own rule: nodes count from when they are initialized until their instance is on its way out.
+  const claims = claimsOf(state, pool.metadata.name).filter(
+    (one) => isTrue(one, "Initialized") && !isTrue(one, "InstanceTerminating"),
+  );
   const disrupted = claims.filter(
     (one) => disruptionReason(one) !== undefined || one.metadata.deletionTimestamp !== undefined || one === claim,
   ).length;
