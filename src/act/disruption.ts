@@ -1,7 +1,7 @@
 import { settleAll } from "../base/settle-all.ts";
 import { SECOND_MS } from "../base/time.ts";
 import { NODE_CLAIMS, NODES, PODS } from "../model/kinds.ts";
-import { isReschedulable } from "../model/pod-predicates.ts";
+import { isDisruptable, isReschedulable } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { DISRUPTED_TAINT, isSameTaint, mergeTaints } from "../model/taints.ts";
 import type { DisruptionReason } from "../plan/disrupt/budgets.ts";
@@ -118,12 +118,14 @@ class Disruption implements Controller {
     try {
       const taints = mergeTaints(node.spec.taints ?? [], [DISRUPTED_TAINT]);
       await patchObject(this.#needs, NODES, node, { ...node, spec: { ...node.spec, taints } });
-      const condition = { type: "DisruptionReason", status: "True", reason, message: reason } as const;
-      const conditions = setCondition(claim, NODE_CLAIM_CONDITIONS, condition, clock.nowMs());
-      await patchObject(this.#needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");
       const pods = await listAll(api, PODS, { fieldSelector: `spec.nodeName=${name}` });
       for (const pod of pods) mirror.remember(pod);
-      return !pods.some(isReschedulable);
+      const nowMs = clock.nowMs();
+      if (!pods.every((pod) => isDisruptable(pod, nowMs) && !isReschedulable(pod))) return false;
+      const condition = { type: "DisruptionReason", status: "True", reason, message: reason } as const;
+      const conditions = setCondition(claim, NODE_CLAIM_CONDITIONS, condition, nowMs);
+      await patchObject(this.#needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");
+      return true;
     } catch (error) {
       log.debug("a node cannot be marked for disruption", { Node: name, error });
       return false;

@@ -73,19 +73,19 @@ export class EvictionQueue {
       if (event !== undefined) events.record(event);
       return false;
     }
-    const { name, namespace = "", uid } = pod.metadata;
+    const { name, namespace = "", uid, resourceVersion } = pod.metadata;
     try {
       await api.act(PODS, { name, namespace }, "eviction", {
         apiVersion: "policy/v1",
         kind: "Eviction",
         metadata: { name, namespace },
-        deleteOptions: { preconditions: { uid } },
+        // This very version: a pod that has come under protection meanwhile is judged anew.
+        deleteOptions: { preconditions: { uid, resourceVersion } },
       });
     } catch (error) {
       if (error instanceof ApiError)
         metrics.count("karpenter_pods_eviction_requests_total", { code: String(error.code) });
-      // Gone already, or another pod of its name by now.
-      if (isNotFound(error) || isConflict(error)) return true;
+      if (isNotFound(error)) return true;
       if (isTooManyRequests(error) || (error instanceof ApiError && error.code === 500)) {
         events.record({
           object: node,

@@ -25,6 +25,7 @@ import { after, type Change, type Controller, type Outcome, onChange } from "../
 import { workerCount } from "../runtime/worker-count.ts";
 import { someOf } from "./create-claims.ts";
 import { EvictionQueue } from "./eviction-queue.ts";
+import { listAll } from "./list-all.ts";
 import type { Needs } from "./ports.ts";
 import { terminateInstance } from "./terminate-instance.ts";
 import { deleteObject, patchObject } from "./write.ts";
@@ -165,13 +166,23 @@ async function drain(needs: Needs, pass: Pass, evictions: EvictionQueue): Promis
     events.record({ object: node, type: "Warning", reason: "FailedDraining", message });
     return after(POLL_MS, "pods are leaving");
   }
+  if (pass.claim !== undefined) {
+    const sinceMs = parseTime(findCondition(pass.claim, "Drained")?.lastTransitionTime ?? "") ?? nowMs;
+    const restMs = sinceMs + DRAIN_MIN_MS - nowMs;
+    if (restMs > 0) return after(restMs, "others must see that the node is closed");
+  }
+  if (await hasUnseenPods(needs, pass)) return after(POLL_MS, "pods are leaving that the watch has not told of");
   if (pass.claim === undefined) return undefined;
-  const sinceMs = parseTime(findCondition(pass.claim, "Drained")?.lastTransitionTime ?? "") ?? nowMs;
-  const restMs = sinceMs + DRAIN_MIN_MS - nowMs;
-  if (restMs > 0) return after(restMs, "others must see that the node is closed");
   await note(needs, pass, { type: "Drained", status: "True", message: "Drained" });
   metrics.count("karpenter_nodes_drained_total", { nodepool: node.metadata.labels?.[NODE_POOL_LABEL] ?? "" });
   return undefined;
+}
+
+/** Asks the server itself once more: a late watch must not end an instance with pods on it. */
+async function hasUnseenPods({ api, mirror, clock }: Needs, { node, deadlineMs }: Pass): Promise<boolean> {
+  const pods = await listAll(api, PODS, { fieldSelector: `spec.nodeName=${node.metadata.name}` });
+  for (const pod of pods) mirror.remember(pod);
+  return planDrain(pods, clock.nowMs(), deadlineMs).waiting.length > 0;
 }
 
 async function detachVolumes(needs: Needs, pass: Pass): Promise<Wait> {
