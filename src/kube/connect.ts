@@ -1,0 +1,41 @@
+import type { Random } from "../base/random.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { KubeApi } from "../ports/kube-api.ts";
+import type { Metrics } from "../ports/telemetry.ts";
+import { type FindClusterOptions, findCluster } from "./find-cluster.ts";
+import { httpKubeApi } from "./http-kube-api.ts";
+import { Transport } from "./transport.ts";
+
+export type ConnectOptions = FindClusterOptions & {
+  clock: Clock;
+  /** Spreads the ends of watches. */
+  random: Random;
+  metrics?: Metrics;
+  /** Of the product, for the user agent. */
+  version?: string;
+};
+
+export type Connection = {
+  api: KubeApi;
+  /** The context's namespace, or that of the pod this process runs in. */
+  namespace: string;
+  serverUrl: string;
+  /** Breaks off what is in flight and ends every connection. */
+  close(): Promise<void>;
+};
+
+/**
+ * The API of the cluster that is meant. Nothing is sent yet: a server that does not answer shows at the first request.
+ * @throws UserError KARP_NO_CLUSTER, KARP_KUBECONFIG
+ */
+export async function connect(options: ConnectOptions): Promise<Connection> {
+  const { clock, random, metrics, version = "dev" } = options;
+  const access = findCluster(options);
+  const transport = new Transport(access, `karpenter/${version}`);
+  return {
+    api: httpKubeApi({ transport, clock, random, metrics }),
+    namespace: access.namespace,
+    serverUrl: access.serverUrl,
+    close: () => transport.close(),
+  };
+}
