@@ -1,0 +1,147 @@
+import { byText } from "../../src/base/order.ts";
+import { formatAmount } from "../../src/model/resources.ts";
+import type { PlannedClaim, Refusal } from "../../src/plan/provision/provision-plan.ts";
+import type { TimedPlan } from "./plan-cluster.ts";
+
+/** A table: a heading for each column, then rows. */
+type Table = { title: string; head: readonly string[]; rows: readonly (readonly string[])[] };
+
+const LISTED_MAX = 50;
+
+/** The plan for people: what is bought, what goes where, what stays behind and why. */
+export function planText(plan: TimedPlan): string {
+  const tables = tablesOf(plan).map(({ title, head, rows }) => `${title}\n${aligned([head, ...rows])}`);
+  return `${[headline(plan), ...tables, ...notes(plan)].join("\n\n")}\n`;
+}
+
+/** The same as Markdown, for pull requests. */
+export function planMarkdown(plan: TimedPlan): string {
+  const tables = tablesOf(plan).map(({ title, head, rows }) => {
+    const lines = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.map(escaped).join(" | ")} |`);
+    return `**${title}**\n\n${lines.join("\n")}`;
+  });
+  return `${[headline(plan), ...tables, ...notes(plan)].join("\n\n")}\n`;
+}
+
+function headline(plan: TimedPlan): string {
+  const { newNodeClaims: claims, existingNodes, unschedulable } = plan;
+  const bought = count(claims.flatMap(({ pods }) => pods).length, "pod");
+  const placed = existingNodes.reduce((sum, { pods }) => sum + pods.length, 0);
+  const parts = [
+    claims.length === 0
+      ? "Nothing to buy"
+      : `Buy ${count(claims.length, "node")} for ${bought}: ${dollars(plan.pricePerHour)} per hour (no plan can stay below ${dollars(plan.lowerBoundPerHour)})`,
+  ];
+  if (placed > 0) parts.push(`${count(placed, "pod")} ${placed === 1 ? "fits" : "fit"} on nodes that are there`);
+  if (unschedulable.length > 0) parts.push(`${count(unschedulable.length, "pod")} cannot be placed`);
+  return `${parts.join("; ")}.`;
+}
+
+function tablesOf(plan: TimedPlan): Table[] {
+  return [claimTable(plan.newNodeClaims), nodeTable(plan), refusalTable(plan.unschedulable)].filter(
+    ({ rows }) => rows.length > 0,
+  );
+}
+
+/** Equal purchases share a row. */
+function claimTable(claims: readonly PlannedClaim[]): Table {
+  const groups = new Map<string, PlannedClaim[]>();
+  for (const claim of claims) {
+    const id = JSON.stringify([
+      claim.nodePool,
+      claim.instanceTypes,
+      claim.requirements,
+      claim.requests,
+      claim.pods.length,
+    ]);
+    groups.set(id, [...(groups.get(id) ?? []), claim]);
+  }
+  const rows = [...groups.values()]
+    .sort((a, b) => total(b) - total(a) || byText(a[0]?.name ?? "", b[0]?.name ?? ""))
+    .flatMap((group) => {
+      const [claim] = group;
+      return claim === undefined ? [] : [claimRow(claim, group.length)];
+    });
+  return {
+    title: "To buy",
+    head: ["NODES", "NODEPOOL", "CHEAPEST TYPE", "OTHERS", "CAPACITY", "ZONES", "PODS", "CPU", "MEMORY", "$/H EACH"],
+    rows,
+  };
+}
+
+function claimRow(claim: PlannedClaim, nodes: number): string[] {
+  const values = (key: string): string =>
+    claim.requirements.find((r) => r.key === key && r.operator === "In")?.values?.join(",") ?? "any";
+  return [
+    String(nodes),
+    claim.nodePool,
+    claim.instanceTypes[0] ?? "",
+    String(claim.instanceTypes.length - 1),
+    values("karpenter.sh/capacity-type"),
+    values("topology.kubernetes.io/zone"),
+    String(claim.pods.length),
+    formatAmount("cpu", claim.requests["cpu"] ?? 0),
+    formatAmount("memory", claim.requests["memory"] ?? 0),
+    claim.cheapestPrice.toFixed(4),
+  ];
+}
+
+function total(claims: readonly PlannedClaim[]): number {
+  return claims.reduce((sum, { cheapestPrice }) => sum + cheapestPrice, 0);
+}
+
+function nodeTable({ existingNodes }: TimedPlan): Table {
+  return {
+    title: "Room on nodes that are there",
+    head: ["NODE", "PODS"],
+    rows: existingNodes.slice(0, LISTED_MAX).map(({ name, pods }) => [name, String(pods.length)]),
+  };
+}
+
+/** Pods with one and the same reason share a row. */
+function refusalTable(refusals: readonly Refusal[]): Table {
+  const groups = new Map<string, Refusal[]>();
+  for (const refusal of refusals) {
+    const id = `${refusal.code}\n${refusal.reason}`;
+    groups.set(id, [...(groups.get(id) ?? []), refusal]);
+  }
+  const rows = [...groups.values()].slice(0, LISTED_MAX).map((group) => {
+    const [first] = group;
+    const more = group.length > 1 ? ` and ${group.length - 1} more` : "";
+    return [`${first?.pod ?? ""}${more}`, first?.code ?? "", first?.reason ?? ""];
+  });
+  return { title: "Cannot be placed", head: ["POD", "CODE", "REASON"], rows };
+}
+
+function notes(plan: TimedPlan): string[] {
+  const pools = plan.poolsWithoutTypes.map(({ nodePool, code, reason }) => `NodePool ${nodePool}: ${code}: ${reason}`);
+  const remarks = plan.remarks.map(({ reason, pods }) => `${count(pods.length, "pod")}: ${reason}`);
+  const ignored =
+    plan.ignored.length === 0
+      ? []
+      : [`${count(plan.ignored.length, "pod")} left alone: not meant for Karpenter's nodes`];
+  const all = [...pools, ...remarks, ...ignored].map((note) => `- ${note}`);
+  return all.length === 0 ? [] : [all.join("\n")];
+}
+
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  }
+  return rows
+    .map((row) => `  ${row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join("  ")}`)
+    .join("\n");
+}
+
+function escaped(cell: string): string {
+  return cell.replaceAll("|", "\\|");
+}
+
+function dollars(amount: number): string {
+  return `$${amount.toFixed(4)}`;
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,151 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { stringify } from "yaml";
+import { UserError } from "../../src/base/errors.ts";
+import { parseTime } from "../../src/base/time.ts";
+import type { InstanceType } from "../../src/model/instance-type.ts";
+import { CATALOGUE_REGIONS, catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
+import { instanceTypesFromKwokFile } from "../../src/providers/kwok/instance-types.ts";
+import type { PlanSettings } from "../../src/snapshot/snapshot.ts";
+import { asCluster } from "./file-cluster.ts";
+import { readFlags } from "./flags.ts";
+import { EXIT, type Io } from "./io.ts";
+import { readManifests } from "./manifests.ts";
+import { planJson, type TimedPlan, timedPlan } from "./plan-cluster.ts";
+import { planMarkdown, planText } from "./plan-report.ts";
+import { planScenarios } from "./plan-scenarios.ts";
+
+const REGION_DEFAULT = "us-east-1";
+const USAGE = `Says which nodes would be bought for the pods in files, and why some would not get one. Touches nothing.
+
+usage: karpenter plan -f FILE... [OPTION...]
+       karpenter plan --scenario FILE... --catalogs DIR --out DIR
+
+  -f, --filename FILE      files or folders of manifests, or - for standard input: pods, workloads, NodePools, nodes,
+                           as you wrote them or as "kubectl get -o yaml" printed them; may be repeated
+  --instance-types FILE    what can be bought, in the shape of the kwok provider's instance_types.json
+  --region REGION          or else: what EC2 offers in a region (${CATALOGUE_REGIONS.join(", ")}; default ${REGION_DEFAULT})
+  --preference-policy P    Respect (default) or Ignore
+  --min-values-policy P    Strict (default) or BestEffort
+  --now TIME               the moment to plan for, such as 2026-01-01T12:00:00Z; default: now
+  -o, --output FORMAT      table (default), json, yaml or markdown
+
+  --scenario FILE          plans clusters described in one file each and writes DIR/NAME.json
+  --catalogs DIR           where the files of instance types are that the scenarios name
+  --out DIR                where the plans go
+
+exit code: 0 every pod has a place, 1 some have not, 2 wrong use, 3 failure
+`;
+
+/**
+ * `karpenter plan`.
+ * @throws UserError KARP_BAD_FLAG and what reading files throws
+ */
+export async function planCommand(args: string[], io: Io): Promise<number> {
+  const flags = readFlags("plan", spread(args), {
+    filename: { type: "string", short: "f", multiple: true },
+    "instance-types": { type: "string" },
+    region: { type: "string" },
+    "preference-policy": { type: "string", default: "Respect" },
+    "min-values-policy": { type: "string", default: "Strict" },
+    now: { type: "string" },
+    output: { type: "string", short: "o", default: "table" },
+    scenario: { type: "string", multiple: true },
+    catalogs: { type: "string" },
+    out: { type: "string" },
+    help: { type: "boolean", short: "h", default: false },
+  });
+  if (flags.help) {
+    io.out(USAGE);
+    return EXIT.fine;
+  }
+  if (flags.scenario !== undefined) {
+    const { catalogs, out } = flags;
+    if (catalogs === undefined || out === undefined) throw wrongUse("--scenario needs --catalogs DIR and --out DIR");
+    return planScenarios({ scenarios: flags.scenario, catalogs, out }, io);
+  }
+  if (flags.filename === undefined) throw wrongUse("there is nothing to plan: give -f FILE");
+  const print = printerOf(flags.output);
+  const settings: Partial<PlanSettings> = {
+    preferencePolicy: oneOf("preference-policy", flags["preference-policy"], ["Respect", "Ignore"]),
+    minValuesPolicy: oneOf("min-values-policy", flags["min-values-policy"], ["Strict", "BestEffort"]),
+  };
+  const nowMs = momentOf(flags.now);
+  const instanceTypes = await typesOf(flags["instance-types"], flags.region, io);
+  const { objects } = await readManifests(flags.filename, io);
+  const plan = timedPlan({ objects: asCluster(objects.map(({ object }) => object)), instanceTypes, nowMs, settings });
+  io.out(print(plan));
+  return plan.unschedulable.length === 0 ? EXIT.fine : EXIT.findings;
+}
+
+/** "-f a b" means "-f a -f b": a shell's wildcard after -f gives all its files. */
+function spread(args: readonly string[]): string[] {
+  const result: string[] = [];
+  let flag: string | undefined;
+  for (const arg of args) {
+    if (["-f", "--filename", "--scenario"].includes(arg)) {
+      flag = arg;
+      result.push(arg);
+    } else if (arg.startsWith("-") && arg !== "-") {
+      flag = undefined;
+      result.push(arg);
+    } else {
+      if (flag !== undefined && result.at(-1) !== flag) result.push(flag);
+      result.push(arg);
+    }
+  }
+  return result;
+}
+
+function printerOf(format: string): (plan: TimedPlan) => string {
+  switch (format) {
+    case "table":
+      return planText;
+    case "markdown":
+      return planMarkdown;
+    case "json":
+      return (plan) => `${JSON.stringify(planJson(plan), null, 2)}\n`;
+    case "yaml":
+      return (plan) => stringify(planJson(plan), { lineWidth: 0, aliasDuplicateObjects: false });
+    default:
+      throw wrongUse(`--output is "${format}", not one of table, json, yaml, markdown`);
+  }
+}
+
+function oneOf<const T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value);
+  if (found === undefined) throw wrongUse(`--${name} is "${value}", not one of ${allowed.join(", ")}`);
+  return found;
+}
+
+function momentOf(text: string | undefined): number {
+  if (text === undefined) return Date.now();
+  const nowMs = parseTime(text);
+  if (nowMs === undefined) throw wrongUse(`--now is "${text}", not a time such as 2026-01-01T12:00:00Z`);
+  return nowMs;
+}
+
+async function typesOf(file: string | undefined, region: string | undefined, io: Io): Promise<readonly InstanceType[]> {
+  if (file === undefined) return catalogueInstanceTypes(region ?? REGION_DEFAULT);
+  if (region !== undefined) throw wrongUse("--region and --instance-types exclude each other");
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(resolve(io.cwd, file), "utf8")) as unknown;
+  } catch (cause) {
+    throw new UserError({
+      code: "KARP_BAD_INSTANCE_TYPES",
+      what: `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      remedy: "name a JSON file in the shape of the kwok provider's instance_types.json",
+      cause,
+    });
+  }
+  return instanceTypesFromKwokFile(json, file);
+}
+
+function wrongUse(what: string): UserError {
+  return new UserError({
+    code: "KARP_BAD_FLAG",
+    what: `karpenter plan: ${what}`,
+    remedy: '"karpenter plan --help" lists the flags',
+  });
+}
