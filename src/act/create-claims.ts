@@ -42,7 +42,7 @@ export async function createClaims(
   const claims = plan.newNodeClaims.map((planned) => ({ ...planned, name: freeName(snapshot, planned.name) }));
   for (let i = 0; i < claims.length; i += CREATIONS_MAX) {
     const some = claims.slice(i, i + CREATIONS_MAX);
-    const results = await settleAll(some.map((planned) => createClaim(needs, pools, planned, reason)));
+    const results = await settleAll(some.map((planned) => createFor(needs, snapshot, pools, planned, reason)));
     created.push(...results.filter((result) => result !== undefined));
   }
   return { kind: "done", created };
@@ -84,6 +84,22 @@ async function hasUnknownClaims({ api, mirror }: Needs, { view }: Snapshot): Pro
     next = page.continue === "" ? undefined : page.continue;
   } while (next !== undefined);
   return isAnyUnknown;
+}
+
+async function createFor(
+  needs: Needs,
+  snapshot: Snapshot,
+  pools: ReadonlyMap<string, NodePool>,
+  planned: PlannedClaim,
+  reason: string,
+): Promise<Created | undefined> {
+  const created = await createClaim(needs, pools, planned, reason);
+  if (created !== undefined) needs.memory.expect(planned.name, uidsOf(snapshot, planned));
+  return created;
+}
+
+function uidsOf({ view }: Snapshot, { pods }: PlannedClaim): string[] {
+  return pods.map((key) => view.pods.get(key)?.metadata.uid).filter((uid) => uid !== undefined);
 }
 
 /**

@@ -8,6 +8,8 @@ import type { Memory } from "../snapshot/snapshot.ts";
 export class ActMemory {
   readonly #marked = new Set<string>();
   readonly #nominated = new Map<string, number>();
+  /** Claims bought by this process, with the uids of the pods they were bought for. */
+  readonly #boughtFor = new Map<string, ReadonlySet<string>>();
   /** By claim name. */
   readonly #prices = new Map<string, { nodePool: string; pricePerHour: number }>();
   /** By NodePool uid. */
@@ -33,6 +35,19 @@ export class ActMemory {
     return (this.#nominated.get(nodeOrClaimName) ?? 0) > nowMs;
   }
 
+  /** The claim was created for these pods, by uid: until its node is up they are planned nowhere else. */
+  expect(claimName: string, podUids: Iterable<string>): void {
+    this.#boughtFor.set(claimName, new Set(podUids));
+  }
+  /** The claim's node is up: pods that are not on it by now are planned anew. */
+  expectNoMore(claimName: string): void {
+    this.#boughtFor.delete(claimName);
+  }
+  /** Names of the claims that pods are expected on. */
+  expectedClaims(): readonly string[] {
+    return [...this.#boughtFor.keys()];
+  }
+
   setPrice(claimName: string, price: { nodePool: string; pricePerHour: number } | undefined): void {
     if (price === undefined) this.#prices.delete(claimName);
     else this.#prices.set(claimName, price);
@@ -49,11 +64,14 @@ export class ActMemory {
     this.#marked.delete(name);
     this.#nominated.delete(name);
     this.#prices.delete(name);
+    this.#boughtFor.delete(name);
   }
 
   /** A frozen copy for a snapshot; nominations that are over are dropped. */
   snapshot(nowMs: number): Memory {
     for (const [name, untilMs] of this.#nominated) if (untilMs <= nowMs) this.#nominated.delete(name);
-    return { markedForDeletion: new Set(this.#marked), nominatedUntilMs: new Map(this.#nominated) };
+    const expectedOn = new Map<string, string>();
+    for (const [claim, pods] of this.#boughtFor) for (const uid of pods) expectedOn.set(uid, claim);
+    return { markedForDeletion: new Set(this.#marked), nominatedUntilMs: new Map(this.#nominated), expectedOn };
   }
 }

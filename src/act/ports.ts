@@ -19,4 +19,6 @@ export type Needs = {
   log: Log;
   settings: Settings;
   memory: ActMemory;
+  /** Effort of one search for a plan; default: the planner's own. */
+  searchSteps?: number;
 };

@@ -4,15 +4,14 @@ import { NODE_CLAIMS, NODE_POOLS, NODES, PODS } from "../model/kinds.ts";
 import { isProvisionable } from "../model/pod-predicates.ts";
 import type { NodePool } from "../model/resources/node-pool.ts";
 import { DISRUPTED_TAINT, isSameTaint } from "../model/taints.ts";
-import { planProvisioning } from "../plan/provision/plan-provisioning.ts";
 import type { ProvisionPlan } from "../plan/provision/provision-plan.ts";
 import { after, type Change, type Controller, type Outcome, onChange } from "../runtime/controller.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { Batcher } from "./batcher.ts";
 import { createClaims } from "./create-claims.ts";
+import { forgetArrived, planOnce } from "./plan-once.ts";
 import type { Needs } from "./ports.ts";
 import { reportPlan } from "./provision-report.ts";
-import { snapshotNow } from "./snapshot-now.ts";
 
 /** While pods wait, a plan is made at least so often: types come back into stock, and watches may be late. */
 const RECHECK_MS = 10 * SECOND_MS;
@@ -76,8 +75,9 @@ class Provisioner implements Controller {
     this.#hasFailed = false;
     this.#lastPlanMs = nowMs;
     this.#noteDecisions(plan);
+    const { newNodeClaims, existingNodes, unschedulable } = plan;
     this.#mustRecheck =
-      plan.newNodeClaims.length + plan.existingNodes.length + plan.unschedulable.length > 0 || this.#waiting.size > 0;
+      newNodeClaims.length + existingNodes.length + unschedulable.length > 0 || this.#waiting.size > 0;
     const next = this.#batcher.window(this.#needs.clock.nowMs());
     if (next.kind !== "none") return after(next.kind === "open" ? next.ms : 0, "more pods have come");
     return this.#mustRecheck ? after(RECHECK_MS, "pods may still wait") : onChange;
@@ -86,8 +86,8 @@ class Provisioner implements Controller {
   async #planAndBuy(): Promise<{ snapshot: Snapshot; plan: ProvisionPlan }> {
     for (let attempt = 1; ; attempt += 1) {
       const startMs = this.#needs.clock.nowMs();
-      const snapshot = await snapshotNow(this.#needs);
-      const plan = planProvisioning(snapshot);
+      forgetArrived(this.#needs);
+      const { snapshot, plan } = await planOnce(this.#needs);
       const durationMs = this.#needs.clock.nowMs() - startMs;
       const result = await createClaims(this.#needs, snapshot, plan, { isLastAttempt: attempt === ATTEMPTS_MAX });
       if (result.kind === "stale") continue;

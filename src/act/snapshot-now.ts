@@ -12,7 +12,7 @@ import type { Needs } from "./ports.ts";
  * with a log line: the others go on. The cluster is looked at last, so that it is as fresh as can be.
  */
 export async function snapshotNow(needs: Needs): Promise<Snapshot> {
-  const { mirror, provider, clock, memory, settings } = needs;
+  const { mirror, provider, clock, memory, settings, searchSteps } = needs;
   const pools = [...mirror.live.nodePools.values()].filter((pool) => isServed(provider, pool));
   const types = await settleAll(pools.map((pool) => typesOf(needs, pool)));
   const instanceTypes = new Map<string, readonly InstanceType[]>();
@@ -30,6 +30,7 @@ export async function snapshotNow(needs: Needs): Promise<Snapshot> {
       preferencePolicy: settings.preferencePolicy,
       minValuesPolicy: settings.minValuesPolicy,
       surchargePerNode: settings.nodeSurchargeUsdPerHour,
+      ...(searchSteps === undefined ? {} : { searchSteps }),
     },
   });
 }

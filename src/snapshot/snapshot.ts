@@ -23,6 +23,11 @@ export type Memory = {
   markedForDeletion: ReadonlySet<string>;
   /** Node or claim name to the time until which pods are expected on it: no disruption before. */
   nominatedUntilMs: ReadonlyMap<string, number>;
+  /**
+   * Uid of a pod that waits to the name of the claim that was bought for it: that claim's room is its, and it is not
+   * planned again. A pod with an empty name is not planned either, but takes no room.
+   */
+  expectedOn?: ReadonlyMap<string, string>;
 };
 
 /**

@@ -9,6 +9,7 @@ import {
   NODE_POOL_LABEL,
   REGISTERED_LABEL,
 } from "../model/labels.ts";
+import { isBound, isProvisionable } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { parseResources, type Resources } from "../model/resources.ts";
 import { isEphemeralTaint, isSameTaint, mergeTaints } from "../model/taints.ts";
@@ -26,7 +27,7 @@ const NO_TYPES: TypesByPool = new Map();
  */
 export function stateNodesOf(
   view: ClusterView,
-  memory: Pick<Memory, "markedForDeletion">,
+  memory: Pick<Memory, "markedForDeletion" | "expectedOn">,
   instanceTypes: TypesByPool = NO_TYPES,
 ): readonly StateNode[] {
   const states: StateNode[] = [];
@@ -42,7 +43,7 @@ export function stateNodesOf(
     const state = stateNode(view, memory, undefined, claim);
     states.push(claim.status?.providerID === undefined ? withExpected(state, claim, instanceTypes) : state);
   }
-  return states.sort((a, b) => byText(a.name, b.name));
+  return withWaitingPods(view, memory, states).sort((a, b) => byText(a.name, b.name));
 }
 
 function claimOf(view: ClusterView, node: Node): NodeClaim | undefined {
@@ -90,6 +91,27 @@ function stateNode(
     markedForDeletion: isMarked(memory, node, claim),
     podKeys: node === undefined ? [] : podsOn(view, node.metadata.name),
   };
+}
+
+/** Pods for which a claim was bought count as if they were on its node already, wherever they wait. */
+function withWaitingPods(
+  view: ClusterView,
+  { expectedOn }: Pick<Memory, "expectedOn">,
+  states: StateNode[],
+): StateNode[] {
+  if (expectedOn === undefined || expectedOn.size === 0) return states;
+  const leaving = states.filter(({ markedForDeletion }) => markedForDeletion).flatMap(({ podKeys }) => podKeys);
+  const waiting = new Map<string, string[]>();
+  for (const key of [...view.unboundPods, ...leaving]) {
+    const pod = view.pods.get(key);
+    const claim = pod === undefined ? undefined : expectedOn.get(pod.metadata.uid);
+    if (pod === undefined || claim === undefined || !(isBound(pod) || isProvisionable(pod))) continue;
+    waiting.set(claim, [...(waiting.get(claim) ?? []), key]);
+  }
+  return states.map((state) => {
+    const more = state.markedForDeletion ? undefined : waiting.get(state.claim?.metadata.name ?? "");
+    return more === undefined ? state : { ...state, podKeys: [...state.podKeys, ...more].sort(byText) };
+  });
 }
 
 function withExpected(state: StateNode, claim: NodeClaim, instanceTypes: TypesByPool): StateNode {

@@ -33,11 +33,13 @@ export function podsToPlace(snapshot: Snapshot): PodsToPlace {
 }
 
 function candidates(snapshot: Snapshot): readonly Pod[] {
-  const { view, stateNodes, nowMs } = snapshot;
+  const { view, stateNodes, nowMs, memory } = snapshot;
   const found: Pod[] = [];
+  // A node was bought for it already; what is still to be found out is only when that comes up.
+  const isExpected = (pod: Pod): boolean => memory.expectedOn?.has(pod.metadata.uid) === true;
   for (const key of view.unboundPods) {
     const pod = view.pods.get(key);
-    if (pod !== undefined && isProvisionable(pod)) found.push(pod);
+    if (pod !== undefined && isProvisionable(pod) && !isExpected(pod)) found.push(pod);
   }
   const marked = stateNodes.filter((state) => state.markedForDeletion);
   if (marked.length === 0) return found;
@@ -45,7 +47,8 @@ function candidates(snapshot: Snapshot): readonly Pod[] {
   for (const { podKeys } of marked) {
     for (const key of podKeys) {
       const pod = view.pods.get(key);
-      if (pod !== undefined && isCurrentlyReschedulable(pod, budgets, nowMs)) found.push(pod);
+      if (pod === undefined || isExpected(pod)) continue;
+      if (isCurrentlyReschedulable(pod, budgets, nowMs)) found.push(pod);
     }
   }
   return found;

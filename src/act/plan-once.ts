@@ -1,0 +1,63 @@
+import { MINUTE_MS, parseTime, SECOND_MS } from "../base/time.ts";
+import type { NodeClaim } from "../model/resources/node-claim.ts";
+import { findCondition, isTrue } from "../plan/lifecycle/conditions.ts";
+import { planProvisioning } from "../plan/provision/plan-provisioning.ts";
+import type { ProvisionPlan } from "../plan/provision/provision-plan.ts";
+import type { Snapshot } from "../snapshot/snapshot.ts";
+import type { Needs } from "./ports.ts";
+import { snapshotNow } from "./snapshot-now.ts";
+
+/** So long after a node is up the scheduler has bound what was meant for it. */
+const ARRIVAL_MS = 10 * SECOND_MS;
+/** A claim that an earlier process made and that is not up after this is not waited for. */
+const INHERITED_MAX_MS = 10 * MINUTE_MS;
+
+/** Pods are no longer expected on claims whose node has been up for a while, or that are going away. */
+export function forgetArrived({ memory, mirror, clock }: Needs): void {
+  for (const name of memory.expectedClaims()) {
+    const claim = mirror.live.nodeClaims.get(name);
+    if (claim === undefined || claim.metadata.deletionTimestamp !== undefined || hasArrived(claim, clock.nowMs())) {
+      memory.expectNoMore(name);
+    }
+  }
+}
+
+/**
+ * One plan of the present cluster. Which pods a claim was bought for is known only to the process that bought it; after a
+ * restart, pods that are older than such a claim and would get a new one wait until its node is up, because it may well
+ * be theirs: packing pods anew does not always find the packing of before.
+ */
+export async function planOnce(needs: Needs): Promise<{ snapshot: Snapshot; plan: ProvisionPlan }> {
+  const snapshot = await snapshotNow(needs);
+  const plan = planProvisioning(snapshot);
+  const inheritedMs = newestInherited(needs, snapshot);
+  if (inheritedMs === undefined || plan.newNodeClaims.length === 0) return { snapshot, plan };
+  const held = new Map(snapshot.memory.expectedOn);
+  for (const key of plan.newNodeClaims.flatMap(({ pods }) => pods)) {
+    const pod = snapshot.view.pods.get(key);
+    const createdMs = parseTime(pod?.metadata.creationTimestamp ?? "");
+    if (pod !== undefined && createdMs !== undefined && createdMs <= inheritedMs) held.set(pod.metadata.uid, "");
+  }
+  if (held.size === (snapshot.memory.expectedOn?.size ?? 0)) return { snapshot, plan };
+  const patient: Snapshot = { ...snapshot, memory: { ...snapshot.memory, expectedOn: held } };
+  return { snapshot: patient, plan: planProvisioning(patient) };
+}
+
+/** When the newest claim was created that another process made and whose node is not up yet. */
+function newestInherited({ memory }: Needs, { view, nowMs }: Snapshot): number | undefined {
+  const own = new Set(memory.expectedClaims());
+  let newestMs: number | undefined;
+  for (const claim of view.nodeClaims.values()) {
+    const { name, deletionTimestamp, creationTimestamp } = claim.metadata;
+    if (own.has(name) || deletionTimestamp !== undefined || hasArrived(claim, nowMs)) continue;
+    const createdMs = parseTime(creationTimestamp) ?? 0;
+    if (nowMs - createdMs < INHERITED_MAX_MS && createdMs > (newestMs ?? 0)) newestMs = createdMs;
+  }
+  return newestMs;
+}
+
+function hasArrived(claim: NodeClaim, nowMs: number): boolean {
+  if (!isTrue(claim, "Initialized")) return false;
+  const sinceMs = parseTime(findCondition(claim, "Initialized")?.lastTransitionTime ?? "") ?? 0;
+  return nowMs - sinceMs >= ARRIVAL_MS;
+}
