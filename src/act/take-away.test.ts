@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
+import { RetryError } from "../base/errors.ts";
 import { Random } from "../base/random.ts";
 import { formatTime, parseTime } from "../base/time.ts";
 import type { Node, Pod, PodSpec } from "../model/core.ts";
@@ -12,7 +13,7 @@ import type { NodePool } from "../model/resources/node-pool.ts";
 import { defaultSettings } from "../model/settings.ts";
 import { findCondition, isTrue } from "../plan/lifecycle/conditions.ts";
 import { type CloudProvider, type Instance, InstanceNotFoundError } from "../ports/cloud-provider.ts";
-import { isNotFound } from "../ports/kube-api.ts";
+import { ApiError, isNotFound, type Status } from "../ports/kube-api.ts";
 import type { EventRecord } from "../ports/telemetry.ts";
 import { type Controller, onChange } from "../runtime/controller.ts";
 import { startManager } from "../runtime/manager.ts";
@@ -86,7 +87,7 @@ class FakeCloud implements CloudProvider {
 type World = ReturnType<typeof startWorld>;
 
 /** An API server, a cloud, and the controllers that take nodes away. Kubelets end deleted pods after their grace. */
-function startWorld() {
+function startWorld(faults?: Random) {
   const clock = new VirtualClock(START);
   const server: ApiServer = createApiServer({
     clock,
@@ -98,7 +99,6 @@ function startWorld() {
   const cloud = new FakeCloud(clock);
   const events: EventRecord[] = [];
   const metrics = createMetrics({ clock, wellKnownLabels: [], nodeClasses: [] });
-  const memory = new ActMemory();
   /** Names of pods in the order in which they were told to go. */
   const gone: string[] = [];
   server.observe(({ resource, before, after }) => {
@@ -112,7 +112,15 @@ function startWorld() {
       () => void api.delete(PODS, { name, namespace }, { gracePeriodSeconds: 0 }).catch(() => undefined),
     );
   });
-  const start = () => startControllers({ api, clock, cloud, events, metrics, memory });
+  const start = () =>
+    startControllers({
+      api: faults === undefined ? api : faulty(api, faults),
+      clock,
+      cloud,
+      events,
+      metrics,
+      memory: new ActMemory(),
+    });
   let running = start();
   return {
     clock,
@@ -120,7 +128,6 @@ function startWorld() {
     cloud,
     events,
     metrics,
-    memory,
     gone,
     reasons: (kind: string) => [
       ...new Set(events.filter(({ object }) => object.kind === kind).map(({ reason }) => reason)),
@@ -205,6 +212,36 @@ function startControllers({ api, clock, cloud, events, metrics, memory }: Parts)
     },
   };
 }
+
+/** Refuses some calls, and loses the answer of others after they have taken effect. */
+function faulty(api: Needs["api"], random: Random): Needs["api"] {
+  const call = async <T>(run: () => Promise<T>): Promise<T> => {
+    if (random.chance(0.05)) throw new ApiError(REFUSED);
+    const result = await run();
+    if (random.chance(0.05)) throw new RetryError("the answer is lost");
+    return result;
+  };
+  return {
+    get: (kind, ref) => call(() => api.get(kind, ref)),
+    list: (kind, options) => call(() => api.list(kind, options)),
+    watch: (kind, options, onEvent) => api.watch(kind, options, onEvent),
+    create: (kind, object, options) => call(() => api.create(kind, object, options)),
+    update: (kind, object, options) => call(() => api.update(kind, object, options)),
+    updateStatus: (kind, object, options) => call(() => api.updateStatus(kind, object, options)),
+    patch: (kind, ref, patch, options) => call(() => api.patch(kind, ref, patch, options)),
+    delete: (kind, ref, options) => call(() => api.delete(kind, ref, options)),
+    act: (kind, ref, subresource, body) => call(() => api.act(kind, ref, subresource, body)),
+  };
+}
+const REFUSED: Status = {
+  kind: "Status",
+  apiVersion: "v1",
+  metadata: {},
+  status: "Failure",
+  message: "the server is busy",
+  reason: "InternalError",
+  code: 500,
+};
 
 async function find(api: Needs["api"], kind: Kind, name: string): Promise<KubeObject | undefined> {
   try {
@@ -534,4 +571,64 @@ describe("taking nodes away", () => {
     assert.equal(await world.exists(NODES, "a"), false);
     assert.equal(world.cloud.instances.size, 0);
   });
+});
+
+/** Eight nodes; those returned have a pod that never goes, some of the others have one that will. */
+async function addSomeNodes(world: World, random: Random): Promise<ReadonlySet<string>> {
+  const busy = new Set<string>();
+  for (let i = 0; i < 8; i += 1) {
+    const name = `n${i}`;
+    await addNode(world, name);
+    if (random.chance(0.6)) await addPod(world, `p${i}`, name);
+    if (random.chance(0.3)) busy.add(name);
+  }
+  for (const name of busy) await addPod(world, `stays-${name}`, name);
+  return busy;
+}
+
+/** Deletes pods that may go, so many at most. */
+async function removePods({ api }: World, most: number): Promise<void> {
+  const { items } = await api.list(PODS);
+  const leavers = items.filter(({ metadata }) => !metadata.name.startsWith("stays")).slice(0, most);
+  for (const { metadata } of leavers) await api.delete(PODS, { name: metadata.name, namespace: "default" });
+}
+
+async function nodesGoing({ api }: World): Promise<number> {
+  const { items } = await api.list(NODE_CLAIMS);
+  const isGoing = (claim: NodeClaim): boolean =>
+    claim.metadata.deletionTimestamp !== undefined && !isTrue(claim, "InstanceTerminating");
+  return items.filter(isGoing).length;
+}
+
+describe("taking nodes away while calls fail and controllers die", () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    it(`budgets hold, busy nodes stay, and nothing is left of empty ones [SEED=${seed}]`, async () => {
+      const random = new Random(seed);
+      const world = startWorld(random.fork("faults"));
+      const allowed = random.between(1, 3);
+      await addPool(world, { budgets: [{ nodes: String(allowed) }] });
+      const busy = await addSomeNodes(world, random);
+      for (let second = 0; second < 600; second += 1) {
+        await world.pass(1);
+        if (second < 300 && random.chance(0.03)) await world.restart();
+        if (second < 300 && random.chance(0.03)) await removePods(world, 1);
+        const going = await nodesGoing(world);
+        assert.ok(going <= allowed, `${going} nodes go at once, ${allowed} may`);
+      }
+      await removePods(world, Number.POSITIVE_INFINITY);
+      await world.pass(900);
+      const nodes = (await world.api.list(NODES)).items;
+      assert.deepEqual(
+        nodes.map(({ metadata }) => metadata.name),
+        [...busy].sort(),
+      );
+      assert.deepEqual(
+        [...world.cloud.instances.keys()].sort(),
+        nodes.map(({ spec }) => spec.providerID),
+      );
+      assert.ok(nodes.every(({ spec }) => (spec.taints ?? []).length === 0));
+      assert.ok(world.gone.every((name) => !name.startsWith("stays")));
+      await world.stop();
+    });
+  }
 });
