@@ -113,8 +113,11 @@ function nodesExpectingPods({ view, memory, nowMs }: Snapshot): ReadonlySet<stri
   const names = new Set<string>();
   for (const [name, untilMs] of memory.nominatedUntilMs) if (untilMs > nowMs) names.add(name);
   for (const key of view.unboundPods) {
-    const nominated = view.pods.get(key)?.status?.nominatedNodeName ?? "";
-    if (nominated !== "") names.add(nominated);
+    const pod = view.pods.get(key);
+    const preemptsOn = pod?.status?.nominatedNodeName ?? "";
+    if (preemptsOn !== "") names.add(preemptsOn);
+    const boughtFor = memory.expectedOn?.get(pod?.metadata.uid ?? "");
+    if (boughtFor !== undefined) names.add(boughtFor);
   }
   return names;
 }

@@ -173,6 +173,19 @@ describe("emptiness: which node goes", () => {
       goes: true,
     },
     {
+      given: "a pod waits that it was bought for",
+      objects: [pool(), ...nodePair("n"), pod("p", "")],
+      memory: { expectedOn: new Map([["p", "claim-n"]]) },
+      goes: false,
+      block: "Nominated",
+    },
+    {
+      given: "the pod it was bought for is gone",
+      objects: [pool(), ...nodePair("n")],
+      memory: { expectedOn: new Map([["p", "claim-n"]]) },
+      goes: true,
+    },
+    {
       given: "the scheduler preempts on it",
       objects: [pool(), ...nodePair("n"), pod("p", "", { status: { nominatedNodeName: "n" } })],
       goes: false,
