@@ -21,12 +21,17 @@ export function admitCreate(write: Write, object: JsonObject): void {
 
 const SECONDS_ON_LOST_NODE = 300;
 
+/** Shared by all pods: what is stored is never changed in place. */
+const LOST_NODE_TOLERATIONS: readonly (JsonObject & { key: string })[] = [
+  "node.kubernetes.io/not-ready",
+  "node.kubernetes.io/unreachable",
+].map((key) => ({ key, operator: "Exists", effect: "NoExecute", tolerationSeconds: SECONDS_ON_LOST_NODE }));
+
 function addTolerations(spec: JsonObject): void {
   const tolerations = objectsAt(spec, "tolerations");
-  const added = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
-    .filter((key) => !tolerations.some((toleration) => isAbout(toleration, key)))
-    .map((key) => ({ key, operator: "Exists", effect: "NoExecute", tolerationSeconds: SECONDS_ON_LOST_NODE }));
-  if (added.length > 0) spec["tolerations"] = [...tolerations, ...added];
+  const added = LOST_NODE_TOLERATIONS.filter(({ key }) => !tolerations.some((toleration) => isAbout(toleration, key)));
+  if (tolerations.length === 0) spec["tolerations"] = LOST_NODE_TOLERATIONS;
+  else if (added.length > 0) spec["tolerations"] = [...tolerations, ...added];
 }
 
 function isAbout(toleration: JsonObject, key: string): boolean {
