@@ -13,8 +13,6 @@ export type Selector = readonly LabelRequirement[];
 
 export type ParsedSelector = { selector: Selector } | { error: string };
 
-export const EVERYTHING: Selector = [];
-
 /**
  * The selector of an object's labelSelector field; undefined where it selects nothing: an absent one, and one that the
  * API would have refused. An empty one selects everything.

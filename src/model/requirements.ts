@@ -94,11 +94,6 @@ export function allows(r: Requirement, value: string): boolean {
   return r.values.has(value) !== r.complement && isWithin(value, r.gte, r.lte);
 }
 
-/** How many values are allowed; Infinity for a complement. */
-export function valueCount(r: Requirement): number {
-  return r.complement ? Number.POSITIVE_INFINITY : r.values.size;
-}
-
 /** What both allow; DoesNotExist when that is nothing. The larger minValues is kept. */
 export function intersection(a: Requirement, b: Requirement): Requirement {
   if (isUnconstrained(b) && b.minValues === undefined) return a;
