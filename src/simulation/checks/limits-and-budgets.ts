@@ -52,8 +52,10 @@ function checkLimits({ state, report }: JudgeNeeds, pool: NodePool): void {
   const limits = amountsOf(pool.spec.limits);
   if (Object.keys(limits).length === 0) return;
   const used: Amounts = {};
-  for (const { status } of claimsOf(state, pool.metadata.name)) {
-    addTo(used, amountsOf(status?.capacity));
+  for (const claim of claimsOf(state, pool.metadata.name)) {
+    // As upstream: what is on its way out makes room for its replacement.
+    if (claim.metadata.deletionTimestamp !== undefined || disruptionReason(claim) !== undefined) continue;
+    addTo(used, amountsOf(claim.status?.capacity));
     addTo(used, { nodes: 1 });
   }
   for (const [name, limit] of Object.entries(limits)) {

@@ -13,9 +13,11 @@ const INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index";
 export function startJobController(needs: ControllerNeeds): void {
   const { state, loop } = needs;
   const jobs = state.of(JOBS);
-  const enqueue = loop.add("job", (key) => reconcile(needs, key));
-  jobs.onChange((_, after) => {
+  const tallies: Tallies = new Map();
+  const enqueue = loop.add("job", (key) => reconcile(needs, tallies, key));
+  jobs.onChange((before, after) => {
     if (after !== undefined) enqueue(keyOf(after));
+    else tallies.delete(before?.metadata.uid ?? "");
   });
   for (const job of jobs.values()) enqueue(keyOf(job));
   state.of(PODS).onChange((before, after) => {
@@ -25,30 +27,39 @@ export function startJobController(needs: ControllerNeeds): void {
   });
 }
 
+/** Ends of pods, by uid: they count for ever, also when the pod's object is removed. */
+type Tally = { succeeded: Map<string, Pod>; failed: Set<string> };
+type Tallies = Map<string, Tally>;
 type Counts = { active: Pod[]; succeeded: Pod[]; failed: number };
 
-function reconcile(needs: ControllerNeeds, key: string): number | undefined {
+function reconcile(needs: ControllerNeeds, tallies: Tallies, key: string): number | undefined {
   const job = needs.state.of(JOBS).get(key);
   if (job === undefined || job.metadata.deletionTimestamp !== undefined) return undefined;
   const end = job.status?.conditions?.find(
     ({ type, status }) => (type === "Complete" || type === "Failed") && status === "True",
   );
   if (end !== undefined) return cleanUp(needs, job, end);
-  const pods = needs.state.of(PODS).controlledBy(job.metadata.uid);
-  const counts = {
-    active: pods.filter(isActive),
-    succeeded: pods.filter((pod) => pod.status?.phase === "Succeeded"),
-    failed: pods.filter((pod) => pod.status?.phase === "Failed").length,
-  };
+  const counts = countsOf(needs, tallies, job);
   const verdict = verdictOn(needs, job, counts);
   const isOver = verdict !== undefined || job.spec.suspend === true;
   if (isOver) for (const pod of counts.active) needs.writer.delete(PODS, refOf(pod));
   else startPods(needs, job, counts);
-  writeStatus(needs, job, verdict);
+  writeStatus(needs, job, verdict, countsOf(needs, tallies, job));
   const limitMs = job.spec.activeDeadlineSeconds === undefined ? undefined : job.spec.activeDeadlineSeconds * 1_000;
   return limitMs === undefined || isOver
     ? undefined
     : Math.max(1_000, startedMs(needs, job) + limitMs - needs.clock.nowMs());
+}
+
+function countsOf({ state }: ControllerNeeds, tallies: Tallies, job: Job): Counts {
+  const tally = tallies.get(job.metadata.uid) ?? { succeeded: new Map<string, Pod>(), failed: new Set<string>() };
+  tallies.set(job.metadata.uid, tally);
+  const pods = state.of(PODS).controlledBy(job.metadata.uid);
+  for (const pod of pods) {
+    if (pod.status?.phase === "Succeeded") tally.succeeded.set(pod.metadata.uid, pod);
+    if (pod.status?.phase === "Failed") tally.failed.add(pod.metadata.uid);
+  }
+  return { active: pods.filter(isActive), succeeded: [...tally.succeeded.values()], failed: tally.failed.size };
 }
 
 function startedMs({ clock }: ControllerNeeds, job: Job): number {
@@ -112,16 +123,19 @@ function startPods({ writer, recorder }: ControllerNeeds, job: Job, { active, su
   }
 }
 
-function writeStatus(needs: ControllerNeeds, job: Job, verdict: WorkloadCondition | undefined): void {
-  const pods = needs.state.of(PODS).controlledBy(job.metadata.uid);
-  const active = pods.filter(isActive);
+function writeStatus(
+  needs: ControllerNeeds,
+  job: Job,
+  verdict: WorkloadCondition | undefined,
+  { active, succeeded, failed }: Counts,
+): void {
   const now = formatTime(needs.clock.nowMs());
   const status: NonNullable<Job["status"]> = {
     startTime: job.status?.startTime ?? now,
     active: active.length,
     ready: active.filter(isReady).length,
-    succeeded: pods.filter((pod) => pod.status?.phase === "Succeeded").length,
-    failed: pods.filter((pod) => pod.status?.phase === "Failed").length,
+    succeeded: succeeded.length,
+    failed,
     ...(verdict === undefined ? {} : { conditions: [verdict] }),
     ...(verdict?.type === "Complete" ? { completionTime: now } : {}),
   };

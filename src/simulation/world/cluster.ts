@@ -1,6 +1,7 @@
 import type { Random } from "../../base/random.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ApiServer } from "../api-server/api-server.ts";
+import { createGarbageCollector } from "../api-server/garbage-collector.ts";
 import { ClusterState } from "../cache/cluster-state.ts";
 import { ClusterWriter } from "../cache/cluster-writer.ts";
 import { ControlLoop } from "../cache/control-loop.ts";
@@ -46,6 +47,8 @@ export function startCluster(options: ClusterOptions): Cluster {
   createSystemNodes(writerOf("cloud-controller-manager"), systemNodes);
   const writer = writerOf("kube-controller-manager");
   startWorkloads({ clock, random: random.fork("controllers"), state, writer, loop, recorder }, server);
+  const garbageCollector = createGarbageCollector({ server, clock });
+  garbageCollector.start();
   const scheduler = new Scheduler({
     clock,
     state,
@@ -68,6 +71,7 @@ export function startCluster(options: ClusterOptions): Cluster {
     logs,
     stop() {
       loop.stop();
+      garbageCollector.stop();
       scheduler.stop();
       kubelets.stop();
       state.close();

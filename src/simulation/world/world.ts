@@ -18,6 +18,7 @@ import { VirtualClock } from "../clock/virtual-clock.ts";
 import { CloudControl } from "../cloud/cloud-control.ts";
 import { PriceMeter } from "../cloud/price-meter.ts";
 import { drawFaultMix, type FaultMix, NO_FAULTS } from "../faults/fault-mix.ts";
+import { JOBS } from "../workloads/kinds.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { History } from "./history.ts";
 import { ProductLives, type StartProduct } from "./product-lives.ts";
@@ -216,6 +217,7 @@ export class World {
 
   #isQuiet(): boolean {
     if (this.clock.nowMs() - this.#lastEventMs < QUIET_MS || this.podsWaiting().length > 0) return false;
+    for (const { status } of this.cluster.state.of(JOBS).values()) if ((status?.active ?? 0) > 0) return false;
     for (const { metadata, status } of this.cluster.state.of(NODE_CLAIMS).values()) {
       const isInitialized = status?.conditions?.some(({ type, status: is }) => type === "Initialized" && is === "True");
       if (metadata.deletionTimestamp !== undefined || isInitialized !== true) return false;
