@@ -96,7 +96,7 @@ function applyObject(write: Write, name: string, body: unknown): ApiResponse {
   }
   const isSameOwners = sameFields(managedFieldsOf(owners, view), managedFieldsOf(current.owners, view));
   const object = { ...applied.object, apiVersion: apiVersionOf(resource), kind: resource.kind };
-  const stored = replaceObject(write, name, object, isSameOwners ? () => current.owners : () => owners);
+  const stored = replaceObject(write, name, object, () => owners, !isSameOwners);
   return { code: 200, body: stored, warnings: write.warnings };
 }
 

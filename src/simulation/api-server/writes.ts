@@ -154,9 +154,16 @@ function checkNamespaceIsOpen({ engine, resource, namespace }: Write, name: stri
 /**
  * Puts another version in place of an object, or only of its status.
  * @param owners of the fields afterwards, where the writer's changes alone do not say
+ * @param isNewOwner they differ from those before, so that even an equal object is a new version
  * @throws ApiError 400, 404, 409, 422
  */
-export function replaceObject(write: Write, name: string, body: unknown, owners?: OwnersOf): RawObject {
+export function replaceObject(
+  write: Write,
+  name: string,
+  body: unknown,
+  owners?: OwnersOf,
+  isNewOwner = owners !== undefined,
+): RawObject {
   const { engine, resource, query } = write;
   checkEnvelope(resource, body);
   checkNamespace(write, body);
@@ -168,7 +175,7 @@ export function replaceObject(write: Write, name: string, body: unknown, owners?
       : withNewSpec(write, current.object, body);
   const next = shareWith(current.object, proposed) as unknown as RawObject & JsonObject;
   const newOwners = owners ?? ownersGiven(write, current, body);
-  if (next === current.object && newOwners === undefined) return current.object;
+  if (next === current.object && !isNewOwner && newOwners === owners) return current.object;
   const errors = [
     ...metadataErrors(resource, next, current.object as unknown as JsonObject),
     ...kindErrors(engine, resource, next, current.object as unknown as JsonObject),
