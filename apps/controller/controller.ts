@@ -1,0 +1,84 @@
+import { randomInt } from "node:crypto";
+import { hostname } from "node:os";
+import process from "node:process";
+import { InvariantError } from "../../src/base/errors.ts";
+import { Random } from "../../src/base/random.ts";
+import { connect } from "../../src/kube/connect.ts";
+import { realClock } from "../../src/kube/real-clock.ts";
+import { asksForHelp, parseSettings, type Settings, settingsHelp } from "../../src/model/settings.ts";
+import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
+import { readInstanceTypesFile } from "../../src/providers/kwok/instance-types-file.ts";
+import { kwokProvider } from "../../src/providers/kwok/provider.ts";
+import { uuidFrom } from "../../src/runtime/uuid.ts";
+import { serveEndpoints } from "../../src/telemetry/http-endpoints.ts";
+import { openLogSinks } from "../../src/telemetry/log-sinks.ts";
+import { EXIT, type Io } from "../cli/io.ts";
+import { type Product, startProduct } from "./product.ts";
+
+/** `karpenter controller`: runs against the cluster of the kubeconfig or, in a pod, the pod's own. */
+export async function controllerCommand(args: string[], io: Io): Promise<number> {
+  if (asksForHelp(args)) {
+    io.out(help());
+    return EXIT.fine;
+  }
+  const settings = parseSettings({ argv: args, env: io.env });
+  const clock = realClock();
+  const random = new Random(seedFromMachine());
+  const sinks = openLogSinks(settings.logOutputPaths, settings.logErrorOutputPaths);
+  const ended = Promise.withResolvers<"signal" | "leadership lost" | InvariantError>();
+  const { api, namespace, close } = await connect({ env: io.env, clock, random: random.fork("kube") });
+  const instanceTypes = instanceTypesOf(settings, io);
+  const product = startProduct({
+    settings,
+    api,
+    provider: (limited) => kwokProvider({ api: limited, clock, instanceTypes }),
+    clock,
+    random,
+    writeLog: (line) => sinks.write(line),
+    identity: `${hostname()}_${uuidFrom(random)}`,
+    namespace: io.env["SYSTEM_NAMESPACE"] ?? namespace,
+    onFatal: (why) => ended.resolve(why),
+  });
+  const endpoints = await endpointsOf(settings, product);
+  const onSignal = (): void => ended.resolve("signal");
+  process.once("SIGINT", onSignal);
+  process.once("SIGTERM", onSignal);
+  const why = await ended.promise;
+  const isClean = await product.stop();
+  await endpoints.close();
+  await close();
+  if (why instanceof InvariantError) throw why;
+  if (why === "leadership lost") io.err("KARP_LEADERSHIP_LOST: another process has the Lease now; this one ends\n");
+  sinks.close();
+  return why === "signal" && isClean ? EXIT.fine : EXIT.failure;
+}
+
+async function endpointsOf(settings: Settings, product: Product): ReturnType<typeof serveEndpoints> {
+  return await serveEndpoints({
+    metricsPort: settings.metricsPort,
+    healthProbePort: settings.healthProbePort,
+    expose: () => product.metrics.expose(),
+    readyChecks: { manager: () => product.isReady(), crd: () => product.operator?.mirror.isSynced() ?? true },
+    isProfiling: settings.enableProfiling,
+  });
+}
+
+/** The types of the given file, else those of the region in AWS_REGION. */
+function instanceTypesOf(settings: Settings, io: Io): ReturnType<typeof catalogueInstanceTypes> {
+  if (settings.instanceTypesFilePath !== "") return readInstanceTypesFile(settings.instanceTypesFilePath);
+  const region = io.env["AWS_REGION"] ?? io.env["AWS_DEFAULT_REGION"] ?? "us-east-1";
+  return catalogueInstanceTypes(region);
+}
+
+/** The one place where chance comes from outside: two processes must not draw the same. */
+function seedFromMachine(): number {
+  return randomInt(2 ** 47);
+}
+
+function help(): string {
+  const rows = settingsHelp().map(
+    ({ flag, variable, type, default: preset, meaning }) =>
+      `  --${flag} (${type}, ${variable}; default ${preset === "" ? "empty" : preset})\n      ${meaning}`,
+  );
+  return `usage: karpenter controller [OPTION...]\n\nRuns against the cluster of KUBECONFIG or, in a pod, the pod's own.\n\n${rows.join("\n")}\n`;
+}

@@ -1,0 +1,116 @@
+import { type Operator, startOperator } from "../../src/act/operator.ts";
+import type { InvariantError } from "../../src/base/errors.ts";
+import type { Random } from "../../src/base/random.ts";
+import { WELL_KNOWN_LABELS } from "../../src/model/labels.ts";
+import type { Settings } from "../../src/model/settings.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { CloudProvider } from "../../src/ports/cloud-provider.ts";
+import type { KubeApi } from "../../src/ports/kube-api.ts";
+import { type LeaderLease, startLeaderLease } from "../../src/runtime/leader-lease.ts";
+import { rateLimitedApi } from "../../src/runtime/rate-limited-api.ts";
+import { shutDown } from "../../src/runtime/shutdown.ts";
+import { createEvents } from "../../src/telemetry/events.ts";
+import { createLog } from "../../src/telemetry/log.ts";
+import { createMetrics, type MetricsRegistry } from "../../src/telemetry/metrics.ts";
+
+export type ProductOptions = {
+  settings: Settings;
+  api: KubeApi;
+  /** Made from the API that the product uses, so that its limits hold for the provider too. */
+  provider(api: KubeApi): CloudProvider;
+  clock: Clock;
+  random: Random;
+  /** Gets each line of the log, without its line end. */
+  writeLog(line: string): void;
+  /** "<hostname>_<uuid>" */
+  identity: string;
+  /** Where the Lease is when the settings name no namespace. */
+  namespace: string;
+  /** Nothing more can be done by this process: it must end. */
+  onFatal(why: "leadership lost" | InvariantError): void;
+};
+
+/** One process of Karpenter: a candidate for the Lease, at work while it holds it. */
+export type Product = {
+  readonly metrics: MetricsRegistry;
+  isLeader(): boolean;
+  /** The mirror is complete, or this process is a standby that needs none. */
+  isReady(): boolean;
+  /** Present while it leads. */
+  readonly operator: Operator | undefined;
+  /** Ends the work, then gives the Lease back. Resolves to whether all went well within the grace. */
+  stop(): Promise<boolean>;
+};
+
+const SHUTDOWN_GRACE_MS = 30_000;
+
+/** Starts it; returns at once. */
+export function startProduct(options: ProductOptions): Product {
+  const { settings, clock, random, identity } = options;
+  const log = createLog({ level: settings.logLevel, write: options.writeLog, clock });
+  const api = rateLimitedApi(options.api, { qps: settings.kubeClientQps, burst: settings.kubeClientBurst, clock });
+  const provider = options.provider(api);
+  const metrics = createMetrics({
+    clock,
+    wellKnownLabels: [...WELL_KNOWN_LABELS, ...provider.wellKnownLabels],
+    nodeClasses: provider.nodeClasses,
+  });
+  const events = createEvents({ api, clock, random: random.fork("events"), log });
+  let operator: Operator | undefined;
+  const work = (): void => {
+    operator = startOperator({
+      api,
+      provider,
+      clock,
+      random: random.fork("operator"),
+      events,
+      metrics,
+      log,
+      settings,
+      onFatal: (error) => options.onFatal(error),
+    });
+  };
+  metrics.beforeExposition(() => operator?.refreshMetrics());
+  for (const warning of settings.warnings) log.info("a setting has no effect", { warning });
+
+  let lease: LeaderLease | undefined;
+  if (settings.disableLeaderElection) work();
+  else {
+    lease = startLeaderLease({
+      // The lock's own requests never wait behind the work's.
+      api: options.api,
+      clock,
+      random: random.fork("lease"),
+      log,
+      metrics,
+      events: createEvents({ api: options.api, clock, random: random.fork("lease-events"), log, component: identity }),
+      identity,
+      name: settings.leaderElectionName,
+      namespace: settings.leaderElectionNamespace === "" ? options.namespace : settings.leaderElectionNamespace,
+      durationMs: settings.leaseDurationMs,
+      renewDeadlineMs: settings.leaseRenewDeadlineMs,
+      retryMs: settings.leaseRetryMs,
+      onGained: work,
+      onLost: () => options.onFatal("leadership lost"),
+    });
+  }
+  return {
+    metrics,
+    isLeader: () => lease?.isLeader() ?? true,
+    isReady: () => operator?.mirror.isSynced() ?? lease?.isLeader() === false,
+    get operator() {
+      return operator;
+    },
+    stop: () =>
+      shutDown({
+        clock,
+        log,
+        graceMs: SHUTDOWN_GRACE_MS,
+        steps: [
+          { name: "controllers", run: async () => operator?.stop() },
+          { name: "events", run: () => events.stop() },
+          { name: "lease", run: async () => lease?.stop() },
+        ],
+      }),
+  };
+}

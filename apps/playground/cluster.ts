@@ -1,0 +1,102 @@
+import { InvariantError } from "../../src/base/errors.ts";
+import type { Random } from "../../src/base/random.ts";
+import { type Kind, PODS } from "../../src/model/kinds.ts";
+import type { KubeObject } from "../../src/model/object.ts";
+import { crdOf } from "../../src/model/resources/crd.ts";
+import { CUSTOM_RESOURCES } from "../../src/model/resources/custom-resources.ts";
+import { defaultSettings, type Settings } from "../../src/model/settings.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { KubeApi } from "../../src/ports/kube-api.ts";
+import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
+import { kwokProvider } from "../../src/providers/kwok/provider.ts";
+import { uuidFrom } from "../../src/runtime/uuid.ts";
+import { type ApiServer, createApiServer } from "../../src/simulation/api-server/api-server.ts";
+import type { KubeletOptions } from "../../src/simulation/kubelet/kubelets.ts";
+import { type Cluster, startCluster } from "../../src/simulation/world/cluster.ts";
+import { createProductObjects, PRODUCT_NAMESPACE } from "../../src/simulation/world/product-objects.ts";
+import { type Product, startProduct } from "../controller/product.ts";
+
+export type PlaygroundClusterOptions = {
+  clock: Clock;
+  random: Random;
+  region: string;
+  clusterName: string;
+  settings?: Partial<Settings>;
+  kubelets?: Partial<KubeletOptions>;
+};
+
+/** A simulated EKS cluster with two processes of the product in it, of which one leads. */
+export type PlaygroundCluster = {
+  readonly server: ApiServer;
+  readonly cluster: Cluster;
+  readonly products: readonly Product[];
+  /** For whoever plays the user. */
+  readonly api: KubeApi;
+  stop(): Promise<void>;
+};
+
+export function startPlaygroundCluster(options: PlaygroundClusterOptions): PlaygroundCluster {
+  const { clock, random, region, clusterName, kubelets } = options;
+  const server = createApiServer({ clock, random: random.fork("api-server"), crds: CUSTOM_RESOURCES.map(crdOf) });
+  const cluster = startCluster({
+    server,
+    clock,
+    random: random.fork("cluster"),
+    systemNodes: { count: 2, region },
+    ...(kubelets === undefined ? {} : { kubelets }),
+  });
+  const settings: Settings = { ...defaultSettings(), ...options.settings };
+  createProductObjects(server, { clusterName, replicas: 2 });
+  const instanceTypes = catalogueInstanceTypes(region);
+  const products = [0, 1].map((index) =>
+    startProduct({
+      settings,
+      api: server.api({ user: "karpenter" }),
+      provider: (api) => kwokProvider({ api, clock, instanceTypes }),
+      clock,
+      random: random.fork(`product-${index}`),
+      writeLog: podLogWriter(cluster, index),
+      identity: `karpenter-${index}_${uuidFrom(random)}`,
+      namespace: PRODUCT_NAMESPACE,
+      onFatal(why) {
+        throw why instanceof InvariantError ? why : new InvariantError("a playground's leader keeps its lease");
+      },
+    }),
+  );
+  return {
+    server,
+    cluster,
+    products,
+    api: server.api({ user: "playground" }),
+    async stop() {
+      for (const product of products) await product.stop();
+      cluster.stop();
+      server.close();
+    },
+  };
+}
+
+/** The kind under which the server stores such an object; undefined when it has none. */
+export function kindIn(server: ApiServer, object: KubeObject): Kind | undefined {
+  const [group, version] = object.apiVersion.includes("/") ? object.apiVersion.split("/") : ["", object.apiVersion];
+  return server
+    .resources()
+    .find((resource) => resource.group === group && resource.version === version && resource.kind === object.kind);
+}
+
+/** Lines go to the log of the product's pod of this number; they wait until it runs. */
+function podLogWriter({ state, logs }: Cluster, index: number): (line: string) => void {
+  const waiting: string[] = [];
+  return (line) => {
+    waiting.push(line);
+    const pods = [...state.of(PODS).values()].filter(
+      (pod) => pod.metadata.namespace === PRODUCT_NAMESPACE && pod.status?.phase === "Running",
+    );
+    const pod = pods[index];
+    if (pod === undefined) {
+      if (waiting.length > 1_000) waiting.shift();
+      return;
+    }
+    for (const text of waiting.splice(0)) logs.write(pod.metadata.uid, "controller", text);
+  };
+}
