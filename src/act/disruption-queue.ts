@@ -4,6 +4,7 @@ import type { DisruptionReason } from "../plan/disrupt/budgets.ts";
 import type { Candidate } from "../plan/disrupt/candidates.ts";
 import { isConflict } from "../ports/kube-api.ts";
 import { disruptionLabels } from "./claim-metrics.ts";
+import { countMovedPods } from "./count-moved-pods.ts";
 import type { Needs } from "./ports.ts";
 import { deleteObject } from "./write.ts";
 
@@ -102,6 +103,7 @@ export class DisruptionQueue {
     this.#deleted.add(claim.metadata.name);
     const policy = snakeCase(pool.spec.disruption?.consolidationPolicy ?? "WhenEmptyOrUnderutilized");
     metrics.count("karpenter_nodeclaims_disrupted_total", disruptionLabels(claim, reason.toLowerCase(), policy));
+    countMovedPods(this.#needs, claim, reason.toLowerCase(), policy);
     for (const object of [node, claim]) {
       events.record({
         object,

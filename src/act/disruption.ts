@@ -1,7 +1,8 @@
 import { settleAll } from "../base/settle-all.ts";
 import { SECOND_MS } from "../base/time.ts";
+import type { Pod } from "../model/core.ts";
 import { NODE_CLAIMS, NODES, PODS } from "../model/kinds.ts";
-import { isDisruptable, isReschedulable } from "../model/pod-predicates.ts";
+import { isActive, isBound, isDisruptable, isReschedulable } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { DISRUPTED_TAINT, isSameTaint, mergeTaints } from "../model/taints.ts";
 import type { DisruptionReason } from "../plan/disrupt/budgets.ts";
@@ -27,6 +28,8 @@ import { patchObject } from "./write.ts";
 /** Without any sign of change the cluster is looked at again so often. */
 const POLL_MS = 10 * SECOND_MS;
 const QUEUE_RETRY_MS = SECOND_MS;
+/** While many pods leave one after the other, the cluster is not looked at for each of them. */
+const PASS_MIN_MS = SECOND_MS;
 
 /** Takes away nodes that no pod needs. A decision is made, checked again some time later, and only then carried out. */
 export function disruptionController(needs: Needs): Controller {
@@ -42,19 +45,24 @@ class Disruption implements Controller {
   /** A decision that waits to be checked: uids of claims, and when. */
   #proposal: { claims: ReadonlySet<string>; dueMs: number } | undefined;
   #pools: ReadonlySet<string> = new Set();
+  #lastMs = Number.NEGATIVE_INFINITY;
 
   constructor(needs: Needs) {
     this.#needs = needs;
     this.#queue = new DisruptionQueue(needs);
   }
 
-  /** Only a node that becomes quiet is worth a look before the next poll. */
+  /** A node that becomes quiet, or loses a pod, is worth a look before the next poll. */
   keysFor({ kind, before, after: now }: Change): readonly string[] {
+    if (kind === PODS) return hasLeft(before as Pod | undefined, now as Pod | undefined) ? [""] : [];
     if (kind !== NODE_CLAIMS || now === undefined || !isTrue(now as NodeClaim, "Consolidatable")) return [];
     return before !== undefined && isTrue(before as NodeClaim, "Consolidatable") ? [] : [""];
   }
 
   async reconcile(): Promise<Outcome> {
+    const restMs = this.#lastMs + PASS_MIN_MS - this.#needs.clock.nowMs();
+    if (restMs > 0) return after(restMs, "many pods may be leaving");
+    this.#lastMs = this.#needs.clock.nowMs();
     await this.#queue.advance();
     await this.#cleanUp(this.#snapshot());
     const waitMs = await this.#disruptEmpty();
@@ -180,4 +188,8 @@ class Disruption implements Controller {
       consolidation_type: "empty",
     });
   }
+}
+
+function hasLeft(before: Pod | undefined, now: Pod | undefined): boolean {
+  return before !== undefined && isBound(before) && isActive(before) && (now === undefined || !isActive(now));
 }

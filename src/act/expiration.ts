@@ -3,6 +3,7 @@ import { NODE_CLAIMS } from "../model/kinds.ts";
 import { expiry } from "../plan/disrupt/consolidatable.ts";
 import { after, type Controller, onChange } from "../runtime/controller.ts";
 import { countDisrupted } from "./claim-metrics.ts";
+import { countMovedPods } from "./count-moved-pods.ts";
 import type { Needs } from "./ports.ts";
 import { isServed } from "./snapshot-now.ts";
 import { deleteObject } from "./write.ts";
@@ -24,6 +25,7 @@ export function expirationController(needs: Needs): Controller {
       if (state.kind === "later") return after(Math.min(state.afterMs, DAY_MS), "it is not old enough yet");
       await deleteObject(needs, NODE_CLAIMS, claim);
       countDisrupted(metrics, claim, "expired");
+      countMovedPods(needs, claim, "expired");
       log.info("deleting expired nodeclaim", { NodeClaim: key });
       return onChange;
     },

@@ -1,11 +1,11 @@
 import { MINUTE_MS } from "../base/time.ts";
 import { NODE_CLAIMS, NODES } from "../model/kinds.ts";
-import { isReschedulable } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { claimsWithoutInstance, instancesWithoutClaim, nodesWithoutInstance } from "../plan/terminate/orphans.ts";
 import { type Instance, InstanceNotFoundError } from "../ports/cloud-provider.ts";
 import { after, type Controller } from "../runtime/controller.ts";
-import { countDisrupted, disruptionLabels } from "./claim-metrics.ts";
+import { countDisrupted } from "./claim-metrics.ts";
+import { countMovedPods } from "./count-moved-pods.ts";
 import { listAll } from "./list-all.ts";
 import type { Needs } from "./ports.ts";
 import { isServed } from "./snapshot-now.ts";
@@ -57,11 +57,7 @@ async function collectClaims(
     if (!(await isGone(needs, claim.status?.providerID ?? ""))) return;
     await deleteObject(needs, NODE_CLAIMS, claim);
     countDisrupted(metrics, claim, "garbage_collected");
-    const moved = podsToMove(needs, claim);
-    if (moved > 0) {
-      const labels = disruptionLabels(claim, "garbage_collected");
-      metrics.count("karpenter_pods_disruption_initiated_total", labels, moved);
-    }
+    countMovedPods(needs, claim, "garbage_collected");
     log.info("garbage collecting nodeclaim with no cloudprovider representation", {
       NodeClaim: claim.metadata.name,
       "provider-id": claim.status?.providerID,
@@ -119,15 +115,6 @@ function claimOf({ provider }: Needs, { providerId, claimName = "" }: Instance):
     spec: { nodeClassRef: { ...nodeClass, name: "" }, requirements: [] },
     status: { providerID: providerId },
   };
-}
-
-function podsToMove({ mirror }: Needs, claim: NodeClaim): number {
-  const nodeName = mirror.live.nodeByProviderId.get(claim.status?.providerID ?? "");
-  const keys = [...(mirror.live.podsByNode.get(nodeName ?? "") ?? [])];
-  return keys.filter((key) => {
-    const pod = mirror.live.pods.get(key);
-    return pod !== undefined && isReschedulable(pod);
-  }).length;
 }
 
 /** Works on all, some at a time; returns what went wrong instead of stopping at it. */
