@@ -23,21 +23,18 @@ import { type Cluster, startCluster } from "./cluster.ts";
 import { History } from "./history.ts";
 import { ProductLives, type StartProduct } from "./product-lives.ts";
 import { createProductObjects } from "./product-objects.ts";
-import { smallCatalogue } from "./small-catalogue.ts";
 import { STORY_MS, Story } from "./story.ts";
 
 export type ProviderPorts = {
   api: KubeApi;
   clock: Clock;
-  random: Random;
-  /** In the shape of the kwok provider's instance_types.json. */
-  catalogue: unknown;
   isSoldOut: CloudControl["isSoldOut"];
 };
 export type SimulateOptions = {
   seed: number;
   /** Starts the product under test. */
   product: StartProduct;
+  /** Makes the cloud; the pods of the story are drawn for the types of `smallCatalogue`. */
   provider(ports: ProviderPorts): CloudProvider;
   /** Default: drawn from the seed. */
   faults?: Partial<FaultMix>;
@@ -45,6 +42,7 @@ export type SimulateOptions = {
   processes?: number;
 };
 
+/** 2026-01-05, a Monday. */
 const START_MS = 1_767_571_200_000;
 const QUIET_MS = 4 * MINUTE_MS;
 /** The watch history is kept this short so that it expires in every world. */
@@ -60,6 +58,7 @@ export function simulate(options: SimulateOptions): World {
  * watch every step.
  */
 export class World {
+  readonly startMs = START_MS;
   readonly clock = new VirtualClock(START_MS);
   readonly server: ApiServer;
   readonly cluster: Cluster;
@@ -114,15 +113,13 @@ export class World {
       cloud: this.cloud,
       tell: (line) => this.#history.tell(line),
     });
-    const cloudRandom = random.fork("cloud");
-    const catalogue = smallCatalogue();
     const { isSoldOut } = this.cloud;
     const drawn = random.fork("lives");
     this.#lives = new ProductLives({
       clock,
       random: drawn,
       api: server.api({ user: "karpenter" }),
-      provider: (api) => provider({ api, clock, random: cloudRandom.fork("provider"), catalogue, isSoldOut }),
+      provider: (api) => provider({ api, clock, isSoldOut }),
       start: product,
       processes: processes ?? drawn.between(1, 2),
       mix: () => (this.#isCalm ? { ...NO_FAULTS, latencyMaxMs: this.mix.latencyMaxMs } : this.mix),

@@ -1,0 +1,41 @@
+import { MINUTE_MS } from "../src/base/time.ts";
+import { worldOf } from "./simulated-world.ts";
+
+export type SeedResult = {
+  seed: number;
+  /** What is wrong with this world, one line each; empty: nothing. */
+  failures: string[];
+  numbers: { claims: number; calls: number; lives: number; lines: number; usd: number };
+  history: readonly string[];
+};
+
+const QUIET_AFTER_MS = 60 * MINUTE_MS;
+/** A world in which less happened than this proves nothing. */
+const LEAST = { claims: 3, calls: 300, lines: 200 };
+
+/** Two simulated hours of faults and deeds, then peace: all judges, and what has to hold in the end. */
+export async function runSeed(seed: number): Promise<SeedResult> {
+  const world = worldOf({ seed });
+  try {
+    const failures: string[] = [];
+    await world.runStory();
+    if (!(await world.runUntilQuiet({ atMostMs: QUIET_AFTER_MS }))) failures.push("the world does not get quiet");
+    const waiting = world.podsWaiting();
+    if (waiting.length > 0) failures.push(`${waiting.length} pods still wait: ${waiting.slice(0, 3).join(" ")}`);
+    world.leave();
+    if (!(await world.runUntilQuiet({ atMostMs: QUIET_AFTER_MS }))) failures.push("the empty world does not get quiet");
+    const left = world.boughtNodes();
+    if (left.length > 0) failures.push(`${left.length} empty nodes stay: ${left.slice(0, 3).join(" ")}`);
+    const startMs = world.startMs;
+    for (const { atMs, judge, what } of world.violations())
+      failures.push(`${judge} at ${(atMs - startMs) / 1_000} s: ${what}`);
+    const numbers = world.numbers();
+    for (const [name, least] of Object.entries(LEAST)) {
+      const found = numbers[name as keyof typeof LEAST];
+      if (found < least) failures.push(`only ${found} ${name}: nothing is proven`);
+    }
+    return { seed, failures, numbers, history: world.history() };
+  } finally {
+    world.stop();
+  }
+}

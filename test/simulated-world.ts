@@ -1,0 +1,26 @@
+import { startProduct } from "../apps/controller/product.ts";
+import { defaultSettings } from "../src/model/settings.ts";
+import { instanceTypesFromKwokFile } from "../src/providers/kwok/instance-types.ts";
+import { kwokProvider } from "../src/providers/kwok/provider.ts";
+import type { FaultMix } from "../src/simulation/faults/fault-mix.ts";
+import { PRODUCT_NAMESPACE } from "../src/simulation/world/product-objects.ts";
+import { smallCatalogue } from "../src/simulation/world/small-catalogue.ts";
+import { simulate, type World } from "../src/simulation/world/world.ts";
+
+const INSTANCE_TYPES = instanceTypesFromKwokFile(smallCatalogue());
+
+export type WorldOptions = { seed: number; faults?: Partial<FaultMix>; processes?: number };
+
+/** A world of this seed with the whole product in it, as `karpenter controller` runs it. */
+export function worldOf(options: WorldOptions): World {
+  return simulate({
+    ...options,
+    product: (ports) =>
+      startProduct({
+        ...ports,
+        settings: { ...defaultSettings(), logLevel: "error" },
+        namespace: PRODUCT_NAMESPACE,
+      }),
+    provider: ({ api, clock, isSoldOut }) => kwokProvider({ api, clock, instanceTypes: INSTANCE_TYPES, isSoldOut }),
+  });
+}
