@@ -21,7 +21,6 @@ export type Termination = { isGone: boolean; waitMs: number; claim: NodeClaim };
 /** Ends the claim's instance, or goes on with that; notes in the claim that it is on its way out. */
 export async function terminateInstance(needs: Needs, claim: NodeClaim): Promise<Termination> {
   const { provider, clock, log } = needs;
-  if (claim.status?.providerID === undefined) return { isGone: true, waitMs: 0, claim };
   try {
     await provider.delete(claim);
   } catch (error) {
@@ -29,7 +28,7 @@ export async function terminateInstance(needs: Needs, claim: NodeClaim): Promise
     return { isGone: true, waitMs: 0, claim };
   }
   if (isTrue(claim, "InstanceTerminating")) return { isGone: false, waitMs: POLL_MS, claim };
-  log.info("terminating instance", { NodeClaim: claim.metadata.name, "provider-id": claim.status.providerID });
+  log.info("terminating instance", { NodeClaim: claim.metadata.name, "provider-id": claim.status?.providerID });
   const condition = { type: "InstanceTerminating", status: "True" } as const;
   const conditions = setCondition(claim, NODE_CLAIM_CONDITIONS, condition, clock.nowMs());
   const noted = await patchObject(needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");

@@ -33,7 +33,11 @@ export interface CloudProvider {
    * @throws InsufficientCapacityError, NodeClassNotReadyError, CreateError
    */
   create(claim: NodeClaim): Promise<Instance>;
-  /** Starts (or goes on with) termination. @throws InstanceNotFoundError once it is gone */
+  /**
+   * Starts (or goes on with) termination. A claim without a provider id was perhaps launched all the same, its result
+   * lost: what the provider can find by the claim's name or uid goes too.
+   * @throws InstanceNotFoundError once it is gone
+   */
   delete(claim: NodeClaim): Promise<void>;
   /** @throws InstanceNotFoundError */
   get(providerId: string): Promise<Instance>;
