@@ -13,3 +13,6 @@ export const KWOK_PARTITION_LABEL = "kwok-partition";
 export const PRICE_LABEL = "eks-node-viewer/instance-price";
 
 export const PROVIDER_ID_PREFIX = "kwok://";
+
+/** On our nodes: the claim they were launched for. */
+export const CLAIM_ANNOTATION = "karpenter.kwok.sh/nodeclaim";
