@@ -84,7 +84,7 @@ export class Scheduler {
     const info = this.#nodes.get(name);
     if (info !== undefined) {
       info.setNode(after);
-      if (before === undefined || mattersForScheduling(before, after)) this.#gotBetter();
+      if (before === undefined || mattersForScheduling(before, after)) this.#gotBetter(info);
       return;
     }
     const added = new NodeInfo(after);
@@ -93,7 +93,7 @@ export class Scheduler {
     for (const pod of this.#needs.state.podsOn(name)) if (!isFinished(pod)) this.#place(podNeeds(pod), added);
     for (const needs of this.#early.get(name)?.values() ?? []) this.#place(needs, added);
     this.#early.delete(name);
-    this.#gotBetter();
+    this.#gotBetter(added);
   }
 
   #onPod(before: Pod | undefined, after: Pod | undefined): void {
@@ -172,15 +172,26 @@ export class Scheduler {
     this.#gotBetter();
   }
 
-  /** Something changed that may let a waiting pod run: all are tried again when their back-off is over. */
-  #gotBetter(): void {
+  /**
+   * Something changed that may let waiting pods run: they are tried again when their back-off is over. A change of one
+   * node concerns only the pods that it would take now; the others' back-off does not grow by it.
+   */
+  #gotBetter(info?: NodeInfo): void {
     this.#hopeless.clear();
     if (this.#waiting.size === 0) return;
     let earliestMs = Number.POSITIVE_INFINITY;
+    const takes = new Map<string, boolean>();
     for (const waiting of this.#waiting.values()) {
+      const { needs } = waiting;
+      if (info !== undefined && !needs.looksAtPods) {
+        const isTaken = takes.get(needs.classKey) ?? whyNot(needs, info).length === 0;
+        takes.set(needs.classKey, isTaken);
+        if (!isTaken) continue;
+      }
       waiting.isDue = true;
       earliestMs = Math.min(earliestMs, waiting.retryAtMs);
     }
+    if (earliestMs === Number.POSITIVE_INFINITY) return;
     this.#wakeAt(Math.max(earliestMs, this.#needs.clock.nowMs() + CYCLE_DELAY_MS));
   }
 
