@@ -605,4 +605,138 @@ const WRITING: readonly Step[] = [
   },
 ];
 
-export const VERBS: readonly Step[] = [...READING, ...WATCHING, ...WRITING];
+const redis = manifest({
+  apiVersion: "apps/v1",
+  kind: "StatefulSet",
+  metadata: { name: "redis", namespace: "cache" },
+  spec: {
+    serviceName: "redis",
+    selector: { matchLabels: { app: "redis" } },
+    template: {
+      metadata: { labels: { app: "redis" }, annotations: { "karpenter.sh/do-not-disrupt": "true" } },
+      spec: { terminationGracePeriodSeconds: 300, containers: [{ name: "redis", image: "redis" }] },
+    },
+  },
+});
+
+/** Other forms, most of them from documents that users follow. */
+const MORE: readonly Step[] = [
+  {
+    verb: "apply a List",
+    args: words("apply -f -"),
+    input: manifest({
+      apiVersion: "v1",
+      kind: "List",
+      items: [JSON.parse(configMap({}, "l1")), JSON.parse(configMap({}, "l2"))],
+    }),
+    expect: [/configmap\/l1 created/, /configmap\/l2 created/],
+  },
+  {
+    verb: "replace --force",
+    args: words("replace --force -f -"),
+    input: configMap({ z: "1" }, "l1"),
+    expect: [/configmap\/l1 replaced/],
+  },
+  { verb: "apply view-last-applied", args: words("apply view-last-applied cm l2"), expect: [/name: l2/] },
+  {
+    verb: "get -o custom-columns",
+    args: words("get nodes -o custom-columns=N:.metadata.name,Z:.metadata.labels.karpenter\\.sh/nodepool"),
+    expect: [/^N\s+Z$/m, /node-a\s+default/],
+  },
+  { verb: "get --no-headers", args: words("get nodes --no-headers"), expect: [/node-a/], not: [/STATUS/] },
+  { verb: "get -A of cluster-wide kinds", args: words("get nodeclaim -A"), expect: [/No resources found/] },
+  {
+    verb: "get --watch-only",
+    args: words("get cm --watch-only"),
+    expect: [/only-this/],
+    not: [/l2/],
+    during: (world) => world.put({ ...BUSY, metadata: { name: "only-this", namespace: "default" } }),
+  },
+  {
+    verb: "get --show-managed-fields",
+    args: words("get cm l2 -o yaml --show-managed-fields"),
+    expect: [/manager: kubectl-client-side-apply/, /f:metadata/],
+  },
+  {
+    verb: "top pods --containers",
+    args: words("top pods -n karpenter --containers"),
+    expect: [/karpenter-1\s+c\s+10m/],
+  },
+  { verb: "top node NAME", args: words("top node node-b"), expect: [/node-b\s+250m/], not: [/node-a/] },
+  {
+    verb: "describe crd",
+    args: words("describe crd nodepools.karpenter.sh"),
+    expect: [/Kind:\s+CustomResourceDefinition/],
+  },
+  { verb: "describe sa", args: words("describe sa karpenter -n karpenter"), expect: [/eks\.amazonaws\.com\/role-arn/] },
+  {
+    verb: "describe missing webhook",
+    args: words("describe validatingwebhookconfiguration validation.webhook.karpenter.sh"),
+    expect: [/not found/],
+    exitCode: 1,
+  },
+  { verb: "create ns cache", args: words("create ns cache"), expect: [/namespace\/cache created/] },
+  {
+    verb: "apply a StatefulSet",
+    args: words("apply -f -"),
+    input: redis,
+    expect: [/statefulset\.apps\/redis created/],
+  },
+  {
+    verb: "patch json remove",
+    args: [
+      "patch",
+      "statefulset",
+      "redis",
+      "-n",
+      "cache",
+      "--type=json",
+      '-p=[{"op":"remove","path":"/spec/template/metadata/annotations/karpenter.sh~1do-not-disrupt"}]',
+    ],
+    expect: [/statefulset\.apps\/redis patched/],
+  },
+  {
+    verb: "patch merge annotations",
+    args: [
+      "patch",
+      "statefulset",
+      "redis",
+      "-n",
+      "cache",
+      "--type=merge",
+      '-p={"spec":{"template":{"metadata":{"annotations":{"karpenter.sh/do-not-disrupt":"true"}}}}}',
+    ],
+    expect: [/statefulset\.apps\/redis patched/],
+  },
+  {
+    verb: "rollout status sts",
+    args: words("rollout history statefulset redis -n cache"),
+    expect: [/statefulset\.apps\/redis/],
+  },
+  { verb: "set env", args: words("set env deployment/applied A=B"), expect: [/deployment\.apps\/applied env updated/] },
+  {
+    verb: "cordon several",
+    args: words("cordon node-a node-b"),
+    expect: [/node\/node-a already cordoned/, /node\/node-b cordoned/],
+  },
+  {
+    verb: "uncordon by label",
+    args: words("uncordon -l karpenter.sh/nodepool=default"),
+    expect: [/node\/node-a uncordoned/, /node\/node-b uncordoned/],
+  },
+  { verb: "attach", args: words("attach agent-a"), expect: [/run no programs/], exitCode: 1, isStream: true },
+  {
+    verb: "cp",
+    args: words("cp agent-a:/etc/hosts /dev/null"),
+    expect: [/run no programs/],
+    exitCode: 1,
+    isStream: true,
+  },
+  {
+    verb: "logs of a label that nothing has",
+    args: words("logs -n kube-system -l component=kube-apiserver --tail=200"),
+    expect: [/No resources found/],
+  },
+];
+
+export const VERBS: readonly Step[] = [...READING, ...WATCHING, ...WRITING, ...MORE];

@@ -48,7 +48,15 @@ export function answerText(
   text: string,
   headers: Record<string, string | string[]> = { "content-type": "text/plain; charset=utf-8" },
 ): Answered {
-  const bytes = Buffer.from(text);
+  return answerBytes(call, code, Buffer.from(text), headers);
+}
+
+export function answerBytes(
+  call: Call,
+  code: number,
+  bytes: Buffer,
+  headers: Record<string, string | string[]>,
+): Answered {
   call.response.writeHead(code, {
     "cache-control": "no-cache, private",
     ...headers,

@@ -8,7 +8,7 @@ import type { ApiServer } from "../api-server.ts";
 import { forbidden, internalError } from "../refusals.ts";
 import { readAccept } from "./accept.ts";
 import { AUTOSCALING_V1 } from "./autoscaling-v1.ts";
-import { type Answered, answerJson, answerText, type Call, type Served } from "./call.ts";
+import { type Answered, answerBytes, answerJson, answerText, type Call, type Served } from "./call.ts";
 import {
   AGGREGATED_DISCOVERY,
   aggregatedDiscovery,
@@ -21,6 +21,7 @@ import {
 import { methodNotAllowedOnPath, unknownPath } from "./http-refusals.ts";
 import { METRICS_RESOURCES } from "./metrics-api.ts";
 import { openApiOf } from "./openapi.ts";
+import { openApiV2 } from "./openapi-v2.ts";
 import { readResourcePath } from "./request-path.ts";
 import { resourceCall } from "./resource-call.ts";
 import { REVIEW_RESOURCES } from "./reviews.ts";
@@ -216,6 +217,10 @@ function discover(call: Call): Answered {
 
 /** The OpenAPI documents: with the right hash an answer may be kept for ever, a wrong one leads to the right one. */
 function describeSchemas(call: Call, [kind, ...path]: readonly string[]): Answered {
+  if (kind === "v2" && path.length === 0) {
+    const { type, body } = openApiV2(call.request.headers.accept?.includes("spec.v2@v1.0+protobuf") === true);
+    return answerBytes(call, 200, body, { "content-type": type });
+  }
   if (kind !== "v3") throw unknownPath();
   if (path.length === 0) return answerJson(call, 200, call.served.openApi.index());
   const document = call.served.openApi.document(path.join("/"));
