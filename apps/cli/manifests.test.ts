@@ -139,6 +139,19 @@ describe("manifests that are wrong", () => {
 });
 
 describe("manifests that are right", () => {
+  it("disruption budgets as guides write them", () => {
+    const budget = (name: string, namespace: string, rule: string) =>
+      `apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: { name: ${name}, namespace: ${namespace} }\nspec:\n  ${rule}\n  selector: { matchLabels: { app: ${name} } }\n`;
+    const text = [
+      budget("redis", "cache", "minAvailable: 2"),
+      budget("orders-api", "orders", "maxUnavailable: 25%"),
+    ].join("---\n");
+    assert.deepEqual(
+      manifestsIn(text, "x.yaml").map(({ object }) => object.metadata.name),
+      ["redis", "orders-api"],
+    );
+    assert.match(mistakesIn(budget("redis", "cache", "minAvailabe: 2")).join(), /did you mean "minAvailable"\?/);
+  });
   it("several documents, comments and empty ones", () => {
     const read = manifestsIn(`# nothing\n---\n${POD}---\n---\n${POOL}`, "x.yaml");
     assert.deepEqual(

@@ -153,12 +153,12 @@ class Prices:
         price = self.measured(name, region)
         if price:
             return price, 0
-        for home in (region, REGIONS[0]):
-            factor = factors[region] / factors[home]
-            for estimate in (self.measured, self.linear, self.sibling):
-                price = estimate(name, home)
-                if price:
-                    return price * factor, 1
+        first = REGIONS[0]
+        for estimate, home in ((self.linear, region), (self.measured, first), (self.linear, first),
+                               (self.sibling, region), (self.sibling, first)):
+            price = estimate(name, home)
+            if price:
+                return price * factors[region] / factors[home], 1
         return None, 1
 
 
