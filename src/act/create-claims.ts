@@ -93,8 +93,10 @@ async function createFor(
   planned: PlannedClaim,
   reason: string,
 ): Promise<Created | undefined> {
+  const { memory, clock } = needs;
+  memory.attempt(planned.name, uidsOf(snapshot, planned), clock.nowMs());
   const created = await createClaim(needs, pools, planned, reason);
-  if (created !== undefined) needs.memory.expect(planned.name, uidsOf(snapshot, planned));
+  if (created !== undefined) memory.expect(planned.name);
   return created;
 }
 

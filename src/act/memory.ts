@@ -1,5 +1,9 @@
+import { MINUTE_MS } from "../base/time.ts";
 import type { RegistrationRing } from "../plan/nodepool/registration-health.ts";
 import type { Memory } from "../snapshot/snapshot.ts";
+
+/** An answer that was lost this long ago is not waited for. */
+const ATTEMPT_MS = 5 * MINUTE_MS;
 
 /**
  * What the controllers remember besides the cluster's objects. Nothing here is needed for safety: a restart starts
@@ -10,6 +14,8 @@ export class ActMemory {
   readonly #nominated = new Map<string, number>();
   /** Claims bought by this process, with the uids of the pods they were bought for. */
   readonly #boughtFor = new Map<string, ReadonlySet<string>>();
+  /** Claims whose creation was tried, with the pods they were for and when: the answer may have been lost. */
+  readonly #attempts = new Map<string, { podUids: readonly string[]; atMs: number }>();
   /** By claim name. */
   readonly #prices = new Map<string, { nodePool: string; pricePerHour: number }>();
   /** By NodePool uid. */
@@ -35,9 +41,21 @@ export class ActMemory {
     return (this.#nominated.get(nodeOrClaimName) ?? 0) > nowMs;
   }
 
-  /** The claim was created for these pods, by uid: until its node is up they are planned nowhere else. */
-  expect(claimName: string, podUids: Iterable<string>): void {
-    this.#boughtFor.set(claimName, new Set(podUids));
+  /** The claim is about to be created for these pods, by uid. */
+  attempt(claimName: string, podUids: readonly string[], nowMs: number): void {
+    for (const [name, { atMs }] of this.#attempts) if (nowMs - atMs > ATTEMPT_MS) this.#attempts.delete(name);
+    this.#attempts.set(claimName, { podUids, atMs: nowMs });
+  }
+  /** A claim of that name is there. If we tried to create it, its pods are planned nowhere else until its node is up. */
+  expect(claimName: string): void {
+    const attempt = this.#attempts.get(claimName);
+    if (attempt === undefined) return;
+    this.#attempts.delete(claimName);
+    this.#boughtFor.set(claimName, new Set(attempt.podUids));
+  }
+  /** Names of claims that may have been created without our knowing. */
+  attempted(): readonly string[] {
+    return [...this.#attempts.keys()];
   }
   /** The claim's node is up: pods that are not on it by now are planned anew. */
   expectNoMore(claimName: string): void {

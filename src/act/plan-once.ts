@@ -12,8 +12,9 @@ const ARRIVAL_MS = 10 * SECOND_MS;
 /** A claim that an earlier process made and that is not up after this is not waited for. */
 const INHERITED_MAX_MS = 10 * MINUTE_MS;
 
-/** Pods are no longer expected on claims whose node has been up for a while, or that are going away. */
-export function forgetArrived({ memory, mirror, clock }: Needs): void {
+/** Claims that were created although the answer was lost are ours; pods are no longer expected on claims whose node has been up for a while, or that are going away. */
+function refreshExpectations({ memory, mirror, clock }: Needs): void {
+  for (const name of memory.attempted()) if (mirror.live.nodeClaims.has(name)) memory.expect(name);
   for (const name of memory.expectedClaims()) {
     const claim = mirror.live.nodeClaims.get(name);
     if (claim === undefined || claim.metadata.deletionTimestamp !== undefined || hasArrived(claim, clock.nowMs())) {
@@ -28,6 +29,7 @@ export function forgetArrived({ memory, mirror, clock }: Needs): void {
  * be theirs: packing pods anew does not always find the packing of before.
  */
 export async function planOnce(needs: Needs): Promise<{ snapshot: Snapshot; plan: ProvisionPlan }> {
+  refreshExpectations(needs);
   const snapshot = await snapshotNow(needs);
   const plan = planProvisioning(snapshot);
   const inheritedMs = newestInherited(needs, snapshot);

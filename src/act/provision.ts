@@ -9,7 +9,7 @@ import { after, type Change, type Controller, type Outcome, onChange } from "../
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { Batcher } from "./batcher.ts";
 import { createClaims } from "./create-claims.ts";
-import { forgetArrived, planOnce } from "./plan-once.ts";
+import { planOnce } from "./plan-once.ts";
 import type { Needs } from "./ports.ts";
 import { reportPlan } from "./provision-report.ts";
 
@@ -86,7 +86,6 @@ class Provisioner implements Controller {
   async #planAndBuy(): Promise<{ snapshot: Snapshot; plan: ProvisionPlan }> {
     for (let attempt = 1; ; attempt += 1) {
       const startMs = this.#needs.clock.nowMs();
-      forgetArrived(this.#needs);
       const { snapshot, plan } = await planOnce(this.#needs);
       const durationMs = this.#needs.clock.nowMs() - startMs;
       const result = await createClaims(this.#needs, snapshot, plan, { isLastAttempt: attempt === ATTEMPTS_MAX });
