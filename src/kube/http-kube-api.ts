@@ -8,7 +8,7 @@ import type { Metrics } from "../ports/telemetry.ts";
 import { refusalOf } from "./answers.ts";
 import { httpWatch } from "./http-watch.ts";
 import { limits } from "./limits.ts";
-import { collectionPath, objectPath, type Query } from "./paths.ts";
+import { collectionPath, createPath, objectPath, type Query } from "./paths.ts";
 import type { ApiCall, Transport } from "./transport.ts";
 
 export type HttpKubeApiOptions = {
@@ -35,7 +35,7 @@ export function httpKubeApi(options: HttpKubeApiOptions): KubeApi {
       },
     );
   return {
-    get: (kind, ref) => read(kind, "GET", objectPath(kind, ref), limits.requestTimeoutMs),
+    get: async (kind, ref) => await read(kind, "GET", objectPath(kind, ref), limits.requestTimeoutMs),
     async list<T extends KubeObject>(kind: Kind<T>, listOptions: ListOptions = {}): Promise<ObjectList<T>> {
       const { namespace, ...query } = listOptions;
       const raw = await read<RawList<T>>(kind, "LIST", collectionPath(kind, namespace, query), limits.listTimeoutMs);
@@ -52,23 +52,24 @@ export function httpKubeApi(options: HttpKubeApiOptions): KubeApi {
       });
       return httpWatch(transport, path, onEvent);
     },
-    create: (kind, object, writeOptions) =>
-      write(
+    create: async (kind, object, writeOptions) =>
+      await write(kind, "CREATE", createPath(kind, object.metadata.namespace, writeQuery(writeOptions)), object),
+    update: async (kind, object, writeOptions) =>
+      await write(kind, "UPDATE", objectPath(kind, object.metadata, "", writeQuery(writeOptions)), object),
+    updateStatus: async (kind, object, writeOptions) =>
+      await write(
         kind,
-        "CREATE",
-        collectionPath(kind, object.metadata.namespace ?? "default", writeQuery(writeOptions)),
+        "UPDATE",
+        objectPath(kind, object.metadata, "status", writeQuery(writeOptions)),
         object,
+        "status",
       ),
-    update: (kind, object, writeOptions) =>
-      write(kind, "UPDATE", objectPath(kind, object.metadata, "", writeQuery(writeOptions)), object),
-    updateStatus: (kind, object, writeOptions) =>
-      write(kind, "UPDATE", objectPath(kind, object.metadata, "status", writeQuery(writeOptions)), object, "status"),
-    patch: (kind, ref, patch, patchOptions = {}) => {
+    patch: async (kind, ref, patch, patchOptions = {}) => {
       const { subresource = "", ...writeOptions } = patchOptions;
       const path = objectPath(kind, ref, subresource, { ...writeQuery(writeOptions), ...patchQuery(patch) });
       const body = { text: JSON.stringify(patch.body), contentType: PATCH_TYPES[patch.type] };
       const timeoutMs = limits.requestTimeoutMs;
-      return call(options, { kind, verb: "PATCH", subresource }, { method: "PATCH", path, body, timeoutMs });
+      return await call(options, { kind, verb: "PATCH", subresource }, { method: "PATCH", path, body, timeoutMs });
     },
     async delete(kind: Kind, ref: Ref, deleteOptions: DeleteOptions = {}): Promise<void> {
       const body = { apiVersion: "v1", kind: "DeleteOptions", ...deleteOptions };
