@@ -93,12 +93,14 @@ export class DisruptionQueue {
   }
 
   async #delete({ reason }: DisruptionCommand, { claim, node, pool }: Candidate): Promise<void> {
-    const { events, metrics } = this.#needs;
+    const { events, metrics, memory } = this.#needs;
     try {
       await deleteObject(this.#needs, NODE_CLAIMS, claim);
     } catch (error) {
-      // Another object has taken the name: the one that was meant is gone.
       if (!isConflict(error)) throw error;
+      // Another object has taken the name: the one that was meant is gone, and the other is not to suffer for it.
+      memory.unmarkForDeletion([claim.metadata.name]);
+      return;
     }
     this.#deleted.add(claim.metadata.name);
     const policy = snakeCase(pool.spec.disruption?.consolidationPolicy ?? "WhenEmptyOrUnderutilized");

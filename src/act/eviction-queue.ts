@@ -86,7 +86,7 @@ export class EvictionQueue {
       if (error instanceof ApiError)
         metrics.count("karpenter_pods_eviction_requests_total", { code: String(error.code) });
       if (isNotFound(error)) return true;
-      if (isTooManyRequests(error) || (error instanceof ApiError && error.code === 500)) {
+      if (isTooManyRequests(error) || hasSeveralBudgets(error)) {
         events.record({
           object: node,
           type: "Warning",
@@ -124,6 +124,11 @@ export class EvictionQueue {
     metrics.count("karpenter_pods_drained_total", { reason: reasonOf(claim) });
     return true;
   }
+}
+
+/** The eviction API's own answer for a pod with more than one PodDisruptionBudget. */
+function hasSeveralBudgets(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 500 && error.message.includes("more than one PodDisruptionBudget");
 }
 
 function reasonOf(claim: NodeClaim | undefined): string {

@@ -405,6 +405,26 @@ describe("taking nodes away", () => {
     assert.deepEqual(world.reasons("NodePool"), ["DisruptionBlocked"]);
   });
 
+  it("why nodes stay is told on node, claim and pod", async () => {
+    await started();
+    await addNode(world, "a");
+    await addNode(world, "b");
+    await addPod(world, "p", "a", {}, { ...daemon, annotations: { "karpenter.sh/do-not-disrupt": "true" } });
+    await addPod(world, "q", "b", {}, { annotations: { "karpenter.sh/do-not-disrupt": "for ever" } });
+    await world.pass(120);
+    assert.deepEqual(
+      world.events
+        .filter(({ reason }) => reason === "DisruptionBlocked")
+        .map(({ object, message }) => `${object.kind}: ${message}`)
+        .slice(-2),
+      ["Node", "NodeClaim"].map((kind) => `${kind}: Pod default/p has the annotation "karpenter.sh/do-not-disrupt"`),
+    );
+    assert.deepEqual(world.reasons("Pod"), ["InvalidDoNotDisruptAnnotation"]);
+    const labels = { nodepool: "default", reason: "Empty" };
+    assert.equal(world.metrics.read("karpenter_nodepools_allowed_disruptions", labels), 2);
+    assert.equal(world.metrics.read("karpenter_nodepools_nodes_consuming_budgets", labels), 0);
+  });
+
   it("what a controller left behind when it died is taken back by the next", async () => {
     await started({ consolidateAfter: "Never" });
     await addNode(world, "a");
