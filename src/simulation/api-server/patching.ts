@@ -127,6 +127,12 @@ function appliedConfiguration(write: Write, name: string, body: JsonObject): Jso
 
 /** The object with metadata.managedFields, as clients over HTTP see it. */
 export function withManagedFields(write: Pick<Write, "engine" | "resource">, stored: Stored): RawObject {
+  const known = shownWithFields.get(stored);
+  if (known !== undefined) return known;
   const managedFields = managedFieldsOf(stored.owners, viewOf(write.engine, write.resource));
-  return { ...stored.object, metadata: { ...stored.object.metadata, managedFields } };
+  const shown = { ...stored.object, metadata: { ...stored.object.metadata, managedFields } };
+  shownWithFields.set(stored, shown);
+  return shown;
 }
+/** One version of an object goes to many watchers: they share what they are shown, and what it is printed as. */
+const shownWithFields = new WeakMap<Stored, RawObject>();
