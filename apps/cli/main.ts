@@ -39,6 +39,12 @@ const io: Io = {
   terminal: process.stdout.isTTY ? { columns: process.stdout.columns, rows: process.stdout.rows } : undefined,
 };
 
+// A reader who has seen enough (`| head`) is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(EXIT.fine);
+  throw error;
+});
+
 process.exitCode = await main(process.argv.slice(2), io);
 
 async function main(argv: string[], io: Io): Promise<number> {

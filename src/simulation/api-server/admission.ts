@@ -5,12 +5,14 @@ import { forbidden } from "./refusals.ts";
 import type { RawObject } from "./requests.ts";
 
 /**
- * What Kubernetes' admission plugins add to new objects: a pod's priority, account and tolerations.
+ * What Kubernetes' admission plugins add to new objects: a pod's priority, account and tolerations, a node's taint.
  * @throws ApiError 403 for what they refuse
  */
 export function admitCreate(write: Write, object: JsonObject): void {
   const { group, plural } = write.resource;
-  if (group !== "" || plural !== "pods") return;
+  if (group !== "") return;
+  if (plural === "nodes") taintNewNode(object);
+  if (plural !== "pods") return;
   const spec = objectAt(object, "spec");
   if (spec === undefined) return;
   setPriority(write, object, spec);
@@ -19,11 +21,21 @@ export function admitCreate(write: Write, object: JsonObject): void {
   addTolerations(spec);
 }
 
+const NOT_READY = "node.kubernetes.io/not-ready";
+
+/** A node takes no pods before its kubelet has reported once: the taint is there from the start, without a gap. */
+function taintNewNode(object: JsonObject): void {
+  const spec = objectAt(object, "spec") ?? {};
+  const taints = objectsAt(spec, "taints");
+  const isTainted = taints.some((taint) => taint["key"] === NOT_READY && taint["effect"] === "NoSchedule");
+  if (!isTainted) object["spec"] = { ...spec, taints: [...taints, { key: NOT_READY, effect: "NoSchedule" }] };
+}
+
 const SECONDS_ON_LOST_NODE = 300;
 
 /** Shared by all pods: what is stored is never changed in place. */
 const LOST_NODE_TOLERATIONS: readonly (JsonObject & { key: string })[] = [
-  "node.kubernetes.io/not-ready",
+  NOT_READY,
   "node.kubernetes.io/unreachable",
 ].map((key) => ({ key, operator: "Exists", effect: "NoExecute", tolerationSeconds: SECONDS_ON_LOST_NODE }));
 

@@ -20,6 +20,7 @@ export function whyNot(needs: PodNeeds, info: NodeInfo): string[] {
   return tooLittle(needs, info);
 }
 
+const NOT_READY: Taint = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" };
 const UNSCHEDULABLE: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
 
 export function matchesNodeAffinity({ pod }: PodNeeds, node: Node): boolean {
@@ -29,8 +30,11 @@ export function matchesNodeAffinity({ pod }: PodNeeds, node: Node): boolean {
   return required === undefined || matchesAnyTerm(required.nodeSelectorTerms, labels, node.metadata.name);
 }
 
+/** A node that has never said it is ready counts as tainted before the taint is there. */
 function untoleratedTaint(node: Node, tolerations: readonly Toleration[] | undefined): Taint | undefined {
-  return node.spec.taints?.find((taint) => taint.effect !== "PreferNoSchedule" && !isTolerated(taint, tolerations));
+  const hard = (node.spec.taints ?? []).filter(({ effect }) => effect !== "PreferNoSchedule");
+  const hasReported = node.status?.conditions?.some(({ type }) => type === "Ready") ?? false;
+  return (hasReported ? hard : [...hard, NOT_READY]).find((taint) => !isTolerated(taint, tolerations));
 }
 
 export function isTolerated(taint: Taint, tolerations: readonly Toleration[] | undefined): boolean {

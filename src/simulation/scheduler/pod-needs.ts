@@ -12,6 +12,8 @@ export type PodNeeds = {
   pinnedTo: string | undefined;
   /** Its place depends on where other pods are. */
   looksAtPods: boolean;
+  /** Whether it has one may depend on other pods: not only on which it prefers. */
+  waitsForPods: boolean;
   /** Equal for pods that the scheduler cannot tell apart. */
   classKey: string;
 };
@@ -28,6 +30,10 @@ export function podNeeds(pod: Pod): PodNeeds {
     hostPorts: hostPortsOf(spec),
     pinnedTo: pinnedNode(spec),
     looksAtPods,
+    waitsForPods:
+      podAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined ||
+      podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined ||
+      (spec.topologySpreadConstraints ?? []).some(({ whenUnsatisfiable }) => whenUnsatisfiable === "DoNotSchedule"),
     classKey: classKeyOf(pod, looksAtPods),
   };
 }

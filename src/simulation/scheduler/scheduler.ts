@@ -12,6 +12,7 @@ import { whyNot } from "./filters.ts";
 import { NodeInfo } from "./node-info.ts";
 import { type PodNeeds, podNeeds } from "./pod-needs.ts";
 import { type NodeCheck, podTopologyChecks } from "./pod-topology.ts";
+import { victimsFor } from "./preemption.ts";
 import { bestNode, type ScoringStrategy } from "./scores.ts";
 import { SELECTED_NODE_ANNOTATION, volumePlan } from "./volumes.ts";
 
@@ -156,7 +157,7 @@ export class Scheduler {
 
   /** Pods that wait for other pods to appear. */
   #hasPodWatchers(): boolean {
-    for (const { needs } of this.#waiting.values()) if (needs.looksAtPods) return true;
+    for (const { needs } of this.#waiting.values()) if (needs.waitsForPods) return true;
     return false;
   }
 
@@ -183,7 +184,7 @@ export class Scheduler {
     const takes = new Map<string, boolean>();
     for (const waiting of this.#waiting.values()) {
       const { needs } = waiting;
-      if (info !== undefined && !needs.looksAtPods) {
+      if (info !== undefined) {
         const isTaken = takes.get(needs.classKey) ?? whyNot(needs, info).length === 0;
         takes.set(needs.classKey, isTaken);
         if (!isTaken) continue;
@@ -221,7 +222,9 @@ export class Scheduler {
     const nowMs = this.#needs.clock.nowMs();
     waiting.isDue = false;
     waiting.attempts += 1;
-    waiting.retryAtMs = nowMs + Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (waiting.attempts - 1));
+    // A daemon can only run on its own node: it must not come second there because it waits for its turn.
+    const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (waiting.attempts - 1));
+    waiting.retryAtMs = needs.pinnedTo === undefined ? nowMs + backoffMs : nowMs;
     waiting.flushAtMs = nowMs + FLUSH_MS;
     if ((needs.pod.spec.schedulingGates ?? []).length > 0) {
       this.#setUnscheduled(needs.pod, "SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates");
@@ -255,6 +258,7 @@ export class Scheduler {
     if (best === undefined) {
       if (!needs.looksAtPods && volumes.kind === "none") this.#hopeless.set(needs.classKey, message);
       this.#refuse(needs.pod, message);
+      this.#preempt(needs);
       return;
     }
     if (volumes.kind === "checks" && volumes.unboundClaims.length > 0) {
@@ -312,6 +316,16 @@ export class Scheduler {
       if (claim === undefined || claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION] === nodeName) continue;
       const annotations = { [SELECTED_NODE_ANNOTATION]: nodeName };
       this.#needs.writer.patch(PERSISTENT_VOLUME_CLAIMS, refOf(claim), { metadata: { annotations } });
+    }
+  }
+
+  /** Pods of less priority make room for a daemon, which has nowhere else to go. Others wait for a new node instead. */
+  #preempt(needs: PodNeeds): void {
+    const info = this.#nodes.get(needs.pinnedTo ?? "");
+    for (const victim of info === undefined ? [] : victimsFor(needs, info)) {
+      const preconditions = { uid: victim.metadata.uid };
+      this.#needs.writer.delete(PODS, refOf(victim), { preconditions });
+      this.#needs.recordEvent(victim, "Normal", "Preempted", `Preempted by pod ${needs.key} on node ${info?.name}`);
     }
   }
 

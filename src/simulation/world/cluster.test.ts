@@ -78,6 +78,7 @@ describe("a simulated cluster", () => {
   it("runs the pods of a Deployment where they fit and says why the others wait", () =>
     withBed(async (it) => {
       addNode(it.writer, "n1");
+      await it.clock.runFor(5 * SECOND_MS);
       create(it.writer, DEPLOYMENTS, deployment("web", 6));
       await it.clock.runFor(10 * SECOND_MS);
       assert.equal(readyOf(it, "web"), 4);
