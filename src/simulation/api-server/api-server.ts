@@ -33,9 +33,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     api: (client) => inProcessApi({ ...server, isClosed: () => isClosed }, clock, client),
     handle(request) {
       if (isClosed) throw refusal(503, "ServiceUnavailable", "the API server is closed");
-      return handleRequest(engine, request);
+      return handleRequest(engine, served(engine, request));
     },
-    watch: (request, sink) => startWatch(engine, request, sink),
+    watch(request, sink) {
+      if (isClosed) throw refusal(503, "ServiceUnavailable", "the API server is closed");
+      return startWatch(engine, served(engine, request), sink);
+    },
     resources: () => engine.registry.all(),
     resource: (group, version, plural) => engine.registry.find(group, version, plural),
     resourceOfKind: (kind) => engine.registry.ofKind(kind),
@@ -56,6 +59,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   return server;
 }
 
+/** The request as its resource is served now. @throws ApiError 404 when that has ended */
+function served(engine: Engine, request: ApiRequest): ApiRequest {
+  const resource = engine.registry.ofKind(request.resource);
+  return resource === request.resource ? request : { ...request, resource };
+}
+
 function createEngine({ clock, random, history, freeze = false }: ApiServerOptions): Engine {
   const store = new Store({
     history: {
@@ -67,6 +76,7 @@ function createEngine({ clock, random, history, freeze = false }: ApiServerOptio
   });
   const hub = new WatchHub(clock, () => store.version());
   const engine: Engine = { clock, random: random.fork("api-server"), store, registry: new ResourceRegistry(), hub };
+  for (const resource of engine.registry.all()) if (resource.viewOf === undefined) store.table(resource);
   store.observe(followDefinitions(engine));
   return engine;
 }

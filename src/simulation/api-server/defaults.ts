@@ -23,6 +23,8 @@ export function setBuiltInDefaults(
   if (defaulter !== undefined) defaulter(objectAt(object, "spec") ?? {}, object, engine, before);
 }
 
+const NAME_LABEL = "kubernetes.io/metadata.name";
+
 const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
   pods(spec) {
     setPodSpecDefaults(spec, { restartPolicy: "Always" });
@@ -36,8 +38,10 @@ const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
     }
   },
   namespaces(_spec, object) {
-    const name = objectAt(object, "metadata")?.["name"];
-    ensureObjectAt(object, ["metadata", "labels"])["kubernetes.io/metadata.name"] = name;
+    const metadata = ensureObjectAt(object, ["metadata"]);
+    const labels = objectAt(metadata, "labels");
+    const name = metadata["name"];
+    if (labels?.[NAME_LABEL] !== name) metadata["labels"] = { ...labels, [NAME_LABEL]: name };
     setDefault(ensureObjectAt(object, ["spec"]), "finalizers", ["kubernetes"]);
   },
   "deployments.apps"(spec) {
@@ -89,10 +93,10 @@ const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
   },
   podtemplates: (_spec, object) => setTemplateDefaults(object, "Always"),
   services: service,
-  persistentvolumeclaims(spec, _object, engine) {
+  persistentvolumeclaims(spec, _object, engine, before) {
     setDefault(spec, "volumeMode", "Filesystem");
     if (isObject(spec["resources"])) canonicalizeResources(spec["resources"]);
-    if (spec["storageClassName"] === undefined) {
+    if (before === undefined && spec["storageClassName"] === undefined) {
       const name = defaultStorageClass(engine);
       if (name !== undefined) spec["storageClassName"] = name;
     }
@@ -222,8 +226,8 @@ function secret(object: JsonObject): void {
   setDefault(object, "type", "Opaque");
   const texts = objectAt(object, "stringData");
   if (texts === undefined) return;
-  const data = ensureObjectAt(object, ["data"]);
-  for (const [key, text] of Object.entries(texts)) data[key] = base64(String(text));
+  const encoded = Object.entries(texts).map(([key, text]) => [key, base64(String(text))]);
+  object["data"] = { ...objectAt(object, "data"), ...Object.fromEntries(encoded) };
   delete object["stringData"];
 }
 

@@ -14,7 +14,10 @@ export function setPodSpecDefaults(spec: JsonObject, options: { restartPolicy: s
   setDefault(spec, "schedulerName", "default-scheduler");
   setDefault(spec, "securityContext", {});
   const account = textAt(spec, "serviceAccountName") ?? textAt(spec, "serviceAccount");
-  if (account !== undefined) Object.assign(spec, { serviceAccountName: account, serviceAccount: account });
+  if (account !== undefined) {
+    setDefault(spec, "serviceAccountName", account);
+    if (spec["serviceAccount"] !== account) spec["serviceAccount"] = account;
+  }
   for (const field of ["initContainers", "containers"]) {
     for (const container of objectsAt(spec, field)) setContainerDefaults(container, spec["hostNetwork"] === true);
   }
@@ -92,8 +95,9 @@ function requestWhatIsLimited(container: JsonObject): void {
   const resources = objectAt(container, "resources");
   const limits = objectAt(resources, "limits");
   if (resources === undefined || limits === undefined) return;
-  const requests = { ...limits, ...objectAt(resources, "requests") };
-  resources["requests"] = requests;
+  const requests = objectAt(resources, "requests");
+  if (Object.keys(limits).every((name) => requests?.[name] !== undefined)) return;
+  resources["requests"] = { ...limits, ...requests };
 }
 
 export function canonicalizeResources(resources: JsonObject): void {

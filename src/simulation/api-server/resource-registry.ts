@@ -1,5 +1,6 @@
 import { type Kind, resourceOf } from "../../model/kinds.ts";
 import type { Schema } from "../../model/schema/schema.ts";
+import { sharedSchema } from "./changed-schema.ts";
 import { listAt, objectAt, objectsAt, textAt } from "./json.ts";
 import { refusal } from "./refusals.ts";
 import type { RawObject } from "./requests.ts";
@@ -24,7 +25,7 @@ export type CustomType = {
 /** What is served: the built-in kinds, and those that CustomResourceDefinitions add. */
 export class ResourceRegistry {
   readonly #served = new Map<string, ResourceDefinition>();
-  readonly #customTypes = new Map<ResourceDefinition, CustomType>();
+  readonly #customTypes = new Map<string, CustomType>();
   #all: readonly ResourceDefinition[] | undefined;
   #version = 1;
 
@@ -61,7 +62,8 @@ export class ResourceRegistry {
 
   /** Undefined for built-in kinds. */
   customType(resource: ResourceDefinition): CustomType | undefined {
-    return this.#customTypes.get(resource);
+    if (resource.customResourceDefinition === undefined) return undefined;
+    return this.#customTypes.get(servedKey(resource));
   }
 
   /** Serves what the definition says, in place of what its former version said. */
@@ -72,7 +74,7 @@ export class ResourceRegistry {
     for (const resource of wanted) {
       this.#served.set(servedKey(resource), resource);
       const type = schemas.get(resource.version);
-      if (type !== undefined) this.#customTypes.set(resource, type);
+      if (type !== undefined) this.#customTypes.set(servedKey(resource), type);
     }
     this.#changed();
   }
@@ -86,7 +88,7 @@ export class ResourceRegistry {
     for (const [key, resource] of this.#served) {
       if (resource.customResourceDefinition !== definitionName) continue;
       this.#served.delete(key);
-      this.#customTypes.delete(resource);
+      this.#customTypes.delete(key);
     }
   }
 
@@ -122,7 +124,8 @@ function customResources(definition: RawObject, types: Map<string, CustomType>):
     .filter((version) => version["served"] === true)
     .map((version) => {
       const name = textAt(version, "name") ?? "";
-      const schema = (objectAt(objectAt(version, "schema"), "openAPIV3Schema") ?? { type: "object" }) as Schema;
+      const written = objectAt(objectAt(version, "schema"), "openAPIV3Schema") ?? { type: "object" };
+      const schema = sharedSchema(written as Schema);
       types.set(name, {
         schema,
         view: viewOfSchema(schema),

@@ -4,6 +4,7 @@ import type { FieldError } from "../../model/schema/field-error.ts";
 import { objectErrors } from "../../model/schema/object-errors.ts";
 import { pruned, unknownFields } from "../../model/schema/prune.ts";
 import { builtInErrors } from "./built-in-validation.ts";
+import { schemaOfChanges } from "./changed-schema.ts";
 import { setBuiltInDefaults } from "./defaults.ts";
 import type { Engine } from "./engine.ts";
 import { isObject, type JsonObject } from "./json.ts";
@@ -93,7 +94,10 @@ export function kindErrors(
   before: JsonObject | undefined,
 ): FieldError[] {
   const custom = engine.registry.customType(resource);
-  if (custom !== undefined) return objectErrors(custom.schema, object, before);
+  if (custom !== undefined) {
+    const schema = before === undefined ? custom.schema : schemaOfChanges(custom.schema, object, before);
+    return objectErrors(schema, object, before);
+  }
   return builtInErrors(resource, object, before);
 }
 

@@ -242,7 +242,13 @@ export function checkVersionIsGiven(write: Write, name: string, body: unknown): 
 
 function withNewSpec(write: Write, current: RawObject, body: JsonObject): JsonObject {
   const { engine, resource, query } = write;
-  const copy = decoded(engine, resource, ownCopy(engine, resource, body), query.fieldValidation, write.warnings);
+  const copy = decoded(
+    engine,
+    resource,
+    ownCopy(engine, resource, body, current),
+    query.fieldValidation,
+    write.warnings,
+  );
   copy["metadata"] = keptMetadata(current.metadata, objectAt(copy, "metadata") ?? {});
   if (resource.hasStatus) {
     if (current["status"] === undefined) delete copy["status"];
@@ -263,7 +269,13 @@ function withNewStatus(write: Write, current: RawObject, body: JsonObject): Json
     metadata: isCustom ? current.metadata : body["metadata"],
     ...(body["status"] === undefined ? {} : { status: body["status"] }),
   };
-  const copy = decoded(engine, resource, ownCopy(engine, resource, part), query.fieldValidation, write.warnings);
+  const copy = decoded(
+    engine,
+    resource,
+    ownCopy(engine, resource, part, current),
+    query.fieldValidation,
+    write.warnings,
+  );
   const { status: _, ...rest } = current as RawObject & JsonObject;
   const next: JsonObject = { ...rest };
   if (copy["status"] !== undefined) next["status"] = copy["status"];
