@@ -27,6 +27,8 @@ export type FaultNeeds = {
 };
 export type Chances = { refused: number; throttled: number; conflict: number; lostReply: number };
 
+const READS: ReadonlySet<string> = new Set(["get", "list", "types", "drift"]);
+const LEASES = "leases.coordination.k8s.io";
 const CALLS_PER_INSTANT_MAX = 20_000;
 
 /** Passes the product's calls on, with the faults of the mix. */
@@ -44,13 +46,14 @@ export class FaultyCalls {
     const { life, random, onFault } = this.#needs;
     this.#countInstant();
     const where = `${call.verb} ${call.kind} ${call.key}`;
-    await life.point(`before ${where}`);
+    const isDeed = !READS.has(call.verb) && call.kind !== LEASES;
+    await life.point(`before ${where}`, isDeed);
     await this.#travel(this.#needs.mix().latencyMaxMs);
     const refusal = this.#refusal(chances);
     if (refusal !== undefined) {
       onFault(`${refusal.reason} ${where}`);
       await this.#travel(this.#needs.mix().latencyMaxMs);
-      await life.point(`refusal of ${where}`);
+      await life.point(`refusal of ${where}`, isDeed);
       throw refusal;
     }
     if (life.isOver) return new Promise(() => undefined);
@@ -61,7 +64,7 @@ export class FaultyCalls {
     );
     const isLost = random.chance(chances.lostReply);
     await this.#replyDelay(where);
-    await life.point(`after ${where}`);
+    await life.point(`after ${where}`, isDeed);
     if (isLost) {
       onFault(`lost reply of ${where}`);
       throw new RetryError(`no answer to ${where}`, 0);

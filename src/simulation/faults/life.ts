@@ -16,7 +16,9 @@ export class Life {
   readonly #onCrash: (where: string) => void;
   readonly #onDeath: (() => void)[] = [];
   #points = 0;
+  #deeds = 0;
   #crashAtPoint = Number.POSITIVE_INFINITY;
+  #crashAtDeed = Number.POSITIVE_INFINITY;
   #stalledUntilMs = 0;
   #isOver = false;
 
@@ -41,6 +43,11 @@ export class Life {
     this.#crashAtPoint = this.#points + n;
   }
 
+  /** Crashes before or after the n-th of the calls from now that change something. */
+  crashAtDeed(n: number): void {
+    this.#crashAtDeed = this.#deeds + n;
+  }
+
   stallFor(ms: number): void {
     this.#stalledUntilMs = this.#clock.nowMs() + ms;
   }
@@ -63,11 +70,15 @@ export class Life {
     else this.#onDeath.push(run);
   }
 
-  /** To be awaited on the way of every call, going and coming: resolves unless this life is over or ends here. */
-  point(where: string): Promise<void> {
+  /**
+   * To be awaited on the way of every call, going and coming: resolves unless this life is over or ends here.
+   * @param isDeed whether the call changes something that matters: most calls only look
+   */
+  point(where: string, isDeed: boolean): Promise<void> {
     if (this.#isOver) return never();
     this.#points += 1;
-    if (this.#points >= this.#crashAtPoint) {
+    if (isDeed) this.#deeds += 1;
+    if (this.#points >= this.#crashAtPoint || this.#deeds >= this.#crashAtDeed) {
       this.end();
       this.#onCrash(where);
       return never();

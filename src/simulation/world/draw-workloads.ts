@@ -67,6 +67,7 @@ export function drawDaemonSet(random: Random, name: string): DrawnObject {
       template: {
         metadata: { labels },
         spec: {
+          priorityClassName: "system-node-critical",
           ...(random.chance(0.7) ? { tolerations: [{ operator: "Exists" }] } : {}),
           containers: [{ name: "agent", image: "agent", resources: { requests } }],
         },

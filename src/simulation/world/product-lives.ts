@@ -129,7 +129,8 @@ export class ProductLives {
   #disturb(slot: Slot, index: number): void {
     const { random, tell } = this.#needs;
     if (random.chance(0.8)) {
-      slot.life.crashSoon(random.between(1, 80));
+      if (random.chance(0.3)) slot.life.crashSoon(random.between(1, 80));
+      else slot.life.crashAtDeed(random.between(1, 12));
       return;
     }
     tell(`product ${slot.life.number} is restarted`);
