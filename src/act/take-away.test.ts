@@ -295,7 +295,9 @@ async function addNode(
     },
     spec: { providerID },
   });
-  await api.updateStatus(NODES, { ...node, status: { conditions: [{ type: "Ready", status: "True" }] } });
+  // A new node is tainted as not ready; the controller that takes that off is not part of this world.
+  const joined = await api.update(NODES, { ...node, spec: { providerID } });
+  await api.updateStatus(NODES, { ...joined, status: { conditions: [{ type: "Ready", status: "True" }] } });
   const lastTransitionTime = formatTime(clock.nowMs());
   const conditions = ["Launched", "Registered", "Initialized"].map((type) => ({
     type,
