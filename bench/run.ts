@@ -1,12 +1,17 @@
 import process from "node:process";
 import type { Bench } from "./bench.ts";
 import { planBenches } from "./plan.bench.ts";
+import { playgroundBenches } from "./playground.bench.ts";
 
 /** Every benchmark of the product, in the order they run. */
-const benches: readonly Bench[] = [...planBenches({ toy: false })];
+const toy = process.argv.includes("--toy");
+const benches: readonly Bench[] = [...planBenches({ toy }), ...playgroundBenches({ toy })];
 
-/** `npm run bench [NAME...]`: a line of JSON per measurement; names choose those that contain one of them. */
-const wanted = process.argv.slice(2);
+/**
+ * `npm run bench [-- NAME...] [-- --toy]`: a line of JSON per measurement; names choose those that contain one of them,
+ * --toy takes small sizes.
+ */
+const wanted = process.argv.slice(2).filter((argument) => argument !== "--toy");
 for (const bench of benches) {
   if (wanted.length > 0 && !wanted.some((name) => bench.name.includes(name))) continue;
   for (const line of await bench.run()) process.stdout.write(`${JSON.stringify({ name: bench.name, ...line })}\n`);
