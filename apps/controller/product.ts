@@ -26,6 +26,8 @@ export type ProductOptions = {
   identity: string;
   /** Where the Lease is when the settings name no namespace. */
   namespace: string;
+  /** Effort of one search for a plan; default: the planner's own. */
+  searchSteps?: number;
   /** Nothing more can be done by this process: it must end. */
   onFatal(why: "leadership lost" | InvariantError): void;
 };
@@ -67,6 +69,7 @@ export function startProduct(options: ProductOptions): Product {
       metrics,
       log,
       settings,
+      ...(options.searchSteps === undefined ? {} : { searchSteps: options.searchSteps }),
       onFatal: (error) => options.onFatal(error),
     });
   };
