@@ -76,8 +76,9 @@ function ruleStep(schema: Schema, rule: Rule): Runner {
     if (rule.optionalOldSelf === true) context["oldSelf"] = old === undefined ? Optional.none() : Optional.of(old);
     else if (isTransition) context["oldSelf"] = old;
     const failure = failureOf(rule, context);
-    if (failure === undefined || (!isTransition && isUnchanged(visit))) return;
-    errors.push(violation(schema, rule, path, failure));
+    if (failure === undefined) return;
+    if ((!isTransition || failure.isError) && isUnchanged(visit)) return;
+    errors.push(violation(schema, rule, path, failure.message));
   };
 }
 
@@ -90,19 +91,24 @@ function isUnchanged(visit: Visit): boolean {
 }
 
 /** Undefined when the rule holds. */
-function failureOf(rule: Rule, context: JsonObject): string | undefined {
+function failureOf(rule: Rule, context: JsonObject): { message: string; isError: boolean } | undefined {
   const message = rule.message ?? `failed rule: ${rule.rule}`;
   try {
     if (compiled(rule.rule)(context) === true) return undefined;
   } catch (error) {
-    return `${textOf(error)} evaluating rule: ${message}`;
+    return { message: `${textOf(error)} evaluating rule: ${message}`, isError: true };
   }
-  if (rule.messageExpression === undefined) return message;
+  return { message: computedMessage(rule, context) ?? message, isError: false };
+}
+
+/** Undefined when there is none, or none that fits on a line. */
+function computedMessage({ messageExpression }: Rule, context: JsonObject): string | undefined {
+  if (messageExpression === undefined) return undefined;
   try {
-    const text: unknown = compiled(rule.messageExpression)(context);
-    return typeof text === "string" && text.trim() !== "" && !text.includes("\n") ? text : message;
+    const text: unknown = compiled(messageExpression)(context);
+    return typeof text === "string" && text.trim() !== "" && !text.includes("\n") ? text : undefined;
   } catch {
-    return message;
+    return undefined;
   }
 }
 
@@ -118,10 +124,13 @@ function violation(schema: Schema, rule: Rule, path: string, message: string): F
 
 function propertiesStep(schema: Schema): Runner | undefined {
   const { properties = {}, additionalProperties } = schema;
-  const declared: [string, Runner][] = [];
+  const declared: { name: string; escaped: string; run: Runner }[] = [];
+  const known = new Set<string>();
   for (const [name, property] of Object.entries(properties)) {
+    const escaped = escapedName(name);
+    known.add(escaped);
     const run = runnerOf(property);
-    if (run !== undefined) declared.push([name, run]);
+    if (run !== undefined) declared.push({ name, escaped, run });
   }
   const other = typeof additionalProperties === "object" ? runnerOf(additionalProperties) : undefined;
   if (declared.length === 0 && other === undefined) return undefined;
@@ -131,13 +140,13 @@ function propertiesStep(schema: Schema): Runner | undefined {
     const { self, old, path, errors } = parent;
     if (!isJsonObject(self)) return;
     const before = hasHistory && isJsonObject(old) ? old : {};
-    for (const [name, run] of declared) {
-      if (!Object.hasOwn(self, name)) continue;
-      run({ self: self[name], old: own(before, name), path: childPath(path, name), errors, parent });
+    for (const { name, escaped, run } of declared) {
+      if (!Object.hasOwn(self, escaped)) continue;
+      run({ self: self[escaped], old: own(before, escaped), path: childPath(path, name), errors, parent });
     }
     if (other === undefined) return;
     for (const name of Object.keys(self)) {
-      if (Object.hasOwn(properties, name)) continue;
+      if (known.has(name)) continue;
       other({ self: self[name], old: own(before, name), path: `${path}[${name}]`, errors, parent });
     }
   };
@@ -190,21 +199,42 @@ function compileConverter(schema: Schema): Converter | undefined {
   }
   const { properties = {}, additionalProperties } = schema;
   const declared = new Map<string, Converter>();
+  const escaped = new Map<string, string>();
   for (const [name, property] of Object.entries(properties)) {
     const convert = converterOf(property);
     if (convert !== undefined) declared.set(name, convert);
+    if (escapedName(name) !== name) escaped.set(name, escapedName(name));
   }
   const other = typeof additionalProperties === "object" ? converterOf(additionalProperties) : undefined;
-  if (declared.size === 0 && other === undefined) return undefined;
+  if (declared.size === 0 && escaped.size === 0 && other === undefined) return undefined;
   return (value) => {
     if (!isJsonObject(value)) return value;
     const result: JsonObject = {};
     for (const name of Object.keys(value)) {
       const convert = declared.get(name) ?? (Object.hasOwn(properties, name) ? undefined : other);
-      setProperty(result, name, convert === undefined ? value[name] : convert(value[name]));
+      setProperty(result, escaped.get(name) ?? name, convert === undefined ? value[name] : convert(value[name]));
     }
     return result;
   };
+}
+
+const RESERVED_WORDS: ReadonlySet<string> = new Set(
+  "true false null in as break const continue else for function if import let loop package namespace return var void while".split(
+    " ",
+  ),
+);
+const SPECIAL_CHARACTERS: Readonly<Record<string, string>> = {
+  __: "underscores",
+  ".": "dot",
+  "-": "dash",
+  "/": "slash",
+};
+
+/** The name under which rules speak of a field whose own name is no CEL identifier: "x-y" is x__dash__y. */
+function escapedName(name: string): string {
+  if (RESERVED_WORDS.has(name)) return `__${name}__`;
+  if (!/__|[./-]/.test(name)) return name;
+  return name.replaceAll(/__|[./-]/g, (special) => `__${SPECIAL_CHARACTERS[special]}__`);
 }
 
 const environment = new Environment({

@@ -249,6 +249,18 @@ describe("rules", () => {
     assert.deepEqual(celErrors(schema, { s: "a12b3" }), []);
     assert.equal(celErrors(schema, { s: "a1b3" }).length, 1);
   });
+  it("speak of fields whose names are no identifiers by their escaped names", () => {
+    const inner: Schema = { type: "string", ...rule("self != 'x'") };
+    const schema = object(
+      { "x-y": inner, namespace: inner, "a.b/c": inner, d__e: inner },
+      rule("[self.x__dash__y, self.__namespace__, self.a__dot__b__slash__c, self.d__underscores__e].all(s, s != 'y')"),
+    );
+    assert.deepEqual(texts(celErrors(schema, { "x-y": "x", namespace: "n", "a.b/c": "x", d__e: "e" })), [
+      "x-y: Invalid value: \"string\": not self != 'x'",
+      "a.b/c: Invalid value: \"string\": not self != 'x'",
+    ]);
+    assert.match(texts(celErrors(schema, { "x-y": "y", namespace: "n", "a.b/c": "c", d__e: "e" })).join(), /^<nil>: /);
+  });
   it("that are no rules are told", () => {
     assert.notEqual(ruleProblem({ rule: "self.(" }), undefined);
     assert.notEqual(ruleProblem({ rule: "self.all(x, unknownFunction(x))" }), undefined);
