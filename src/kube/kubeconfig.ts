@@ -71,7 +71,7 @@ function readFile(path: string, isOnly: boolean): File[] {
   } catch (cause) {
     throw broken(path, `it is not YAML: ${cause instanceof Error ? cause.message : cause}`, "mend the file");
   }
-  if (doc === null) return [];
+  if (doc === null) return [{ path, doc: {} }];
   if (!isSection(doc)) throw broken(path, "it holds no kubeconfig", "give the path of a kubeconfig file");
   return [{ path, doc }];
 }
