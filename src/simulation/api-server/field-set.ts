@@ -24,15 +24,6 @@ export function addPath(set: FieldSet, path: readonly string[]): void {
   at.isMember = true;
 }
 
-export function hasPath(set: FieldSet, path: readonly string[]): boolean {
-  let at: FieldSet | undefined = set;
-  for (const element of path) {
-    at = at.children.get(element);
-    if (at === undefined) return false;
-  }
-  return at.isMember;
-}
-
 export function unionOf(a: FieldSet, b: FieldSet): FieldSet {
   const children = new Map(a.children);
   for (const [element, child] of b.children) {

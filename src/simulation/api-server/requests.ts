@@ -1,4 +1,4 @@
-import type { KubeObject, ObjectMeta } from "../../model/object.ts";
+import type { KubeObject } from "../../model/object.ts";
 import type { ApiError } from "../../ports/kube-api.ts";
 import type { ResourceDefinition } from "./resource-definitions.ts";
 
@@ -88,6 +88,3 @@ export type StoreChange = {
   /** Absent when it was removed. */
   after?: RawObject;
 };
-
-/** The metadata of an object that may lack what the server fills in. */
-export type PartialMeta = Partial<ObjectMeta>;

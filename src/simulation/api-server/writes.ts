@@ -285,7 +285,8 @@ function withNewStatus(write: Write, current: RawObject, body: JsonObject): Json
       ownerReferences: current.metadata.ownerReferences,
     });
   }
-  return next;
+  // Kubelets write amounts as they come; they are kept as they are printed.
+  return resource.plural === "nodes" && resource.group === "" ? withDefaults(engine, resource, next, current) : next;
 }
 
 /** What clients say about metadata, with what only the server says. */
