@@ -1,4 +1,6 @@
 import { byText } from "../../base/order.ts";
+import { type Requirement, requirement } from "../../model/requirements.ts";
+import type { Columns } from "./columns.ts";
 import type { Reduction } from "./reduce.ts";
 import { CAPACITY_TYPE_BITS } from "./shapes.ts";
 
@@ -70,6 +72,46 @@ export function capacityTypesOf(types: readonly ClaimType[]): string[] {
   let bits = 0;
   for (const { capacityTypes } of types) bits |= capacityTypes;
   return Object.entries(CAPACITY_TYPE_BITS).flatMap(([name, bit]) => ((bits & bit) === 0 ? [] : [name]));
+}
+
+/**
+ * Where daemons differ from zone to zone, the pods may fit in the planned one only: the labels that pin a claim to where
+ * its type was planned, and the types that can be had just there.
+ */
+export function pinned(
+  reduction: Reduction,
+  kind: number,
+  planned: number,
+): { labels: Requirement[]; types: readonly ClaimType[] } {
+  const launchKind = reduction.kinds[kind];
+  const columns = reduction.columns[launchKind?.pool ?? 0];
+  if (launchKind === undefined || columns === undefined) return { labels: [], types: [] };
+  const own = [...launchKind.columns].filter((column) => columns.typeOf[column] === planned);
+  const cheapest = own.sort((a, b) => (columns.priceOf[a] ?? 0) - (columns.priceOf[b] ?? 0) || a - b)[0] ?? 0;
+  const place = placeOf(columns, cheapest);
+  const here = [...launchKind.columns].filter((column) => samePlace(placeOf(columns, column), place));
+  const known = new Map((reduction.kindTypes[kind] ?? []).map((one) => [one.type, one]));
+  const merged = new Map<number, ClaimType>();
+  for (const column of here) {
+    const one = known.get(columns.typeOf[column] ?? 0);
+    const bit = CAPACITY_TYPE_BITS[columns.offeringOf[column]?.capacityType ?? "on-demand"];
+    if (one !== undefined) merge(merged, { ...one, price: columns.priceOf[column] ?? 0, capacityTypes: bit });
+  }
+  const labels = [...place].map(([key, value]) => requirement(key, "In", [value]));
+  return { labels, types: [...merged.values()].sort((a, b) => a.price - b.price || byText(a.name, b.name)) };
+}
+
+/** What the offering and the type's variant say of the node's labels. */
+function placeOf(columns: Columns, column: number): ReadonlyMap<string, string> {
+  const place = new Map<string, string>(columns.variantOf[column]);
+  for (const [key, r] of columns.offeringOf[column]?.requirements ?? []) {
+    if (!r.complement) for (const value of r.values) place.set(key, value);
+  }
+  return place;
+}
+
+function samePlace(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return [...b].every(([key, value]) => a.get(key) === undefined || a.get(key) === value);
 }
 
 function merge(merged: Map<number, ClaimType>, one: ClaimType): void {

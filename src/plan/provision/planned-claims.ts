@@ -14,7 +14,7 @@ import {
 import { addResources, type Resources } from "../../model/resources.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { claimName } from "./claim-name.ts";
-import { type ClaimType, ClaimTypes, capacityTypesOf, worthListing } from "./claim-types.ts";
+import { type ClaimType, ClaimTypes, capacityTypesOf, pinned, worthListing } from "./claim-types.ts";
 import { unmetMinValues } from "./min-values.ts";
 import type { FilledNode, Packing } from "./packing-problem.ts";
 import type { Pool } from "./pools.ts";
@@ -68,12 +68,7 @@ export class ClaimMaker {
     const poolIndex = kinds[kind]?.pool ?? 0;
     const pool = pools[poolIndex];
     if (pool === undefined) return undefined;
-    const terms = chosenTerms(this.#reduction, node, kind);
-    const all = terms.reduce(
-      (sum, term) => intersectAll(sum, this.#reduction.table.terms[term] ?? new Map()),
-      pool.requirements,
-    );
-    const holding = this.#holding(node, poolIndex, terms);
+    const { all, holding } = this.#open(node, kind, pool);
     const isEnough = (types: readonly ClaimType[]): boolean => unmetMinValues(pool, all, types).size === 0;
     const types = worthListing(holding, isEnough);
     const unmet = unmetMinValues(pool, all, types);
@@ -97,13 +92,28 @@ export class ClaimMaker {
     };
   }
 
-  /** Types with room for the node's pods whose size the limits can bear, cheapest first; the planned one is among them. */
-  #holding(node: FilledNode, poolIndex: number, terms: readonly number[]): readonly ClaimType[] {
+  /** The claim's requirements, and the types within them that hold the pods: as many as the pods leave open. */
+  #open(node: FilledNode, kind: number, pool: Pool): { all: Requirements; holding: readonly ClaimType[] } {
+    const { kinds, shapeTable, table } = this.#reduction;
+    const poolIndex = kinds[kind]?.pool ?? 0;
+    const planned = shapeTable.typeOf[node.shape] ?? 0;
+    const terms = chosenTerms(this.#reduction, node, kind);
+    let all = pool.requirements;
+    for (const term of terms) all = intersectAll(all, table.terms[term] ?? new Map());
+    const holding = this.#holding(node, poolIndex, this.#types.of(poolIndex, terms));
+    if (holding.some(({ type }) => type === planned)) return { all, holding };
+    const { labels, types } = pinned(this.#reduction, kind, planned);
+    for (const label of labels) all = withRequirement(all, label);
+    return { all, holding: this.#holding(node, poolIndex, types) };
+  }
+
+  /** Types with room for the node's pods whose size the limits can bear, in the given order. */
+  #holding(node: FilledNode, poolIndex: number, types: readonly ClaimType[]): readonly ClaimType[] {
     const need = needOfNode(this.#reduction, node);
     const planned = this.#reduction.shapeTable.typeOf[node.shape] ?? 0;
     const pool = this.#reduction.pools[poolIndex];
     const slack = this.#slack.filter((one) => one.pool === poolIndex);
-    return this.#types.of(poolIndex, terms).filter(({ type, room }) => {
+    return types.filter(({ type, room }) => {
       for (let d = 0; d < need.length; d += 1) if ((need[d] ?? 0) > (room[d] ?? 0)) return false;
       return type === planned || slack.every(({ resource, amount }) => growth(pool, type, planned, resource) <= amount);
     });
