@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { RetryError } from "../base/errors.ts";
 import { PODS } from "../model/kinds.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
 import { VirtualClock } from "../simulation/clock/virtual-clock.ts";
 import { silentLog } from "../telemetry/log.ts";
+import { fencedApi } from "./fenced-api.ts";
 import { rateLimitedApi } from "./rate-limited-api.ts";
 import { shutDown } from "./shutdown.ts";
 
@@ -43,6 +45,39 @@ describe("rate-limited API", () => {
       ["act", 600],
     ]);
     assert.equal(rateLimitedApi(inner, { qps: 0, burst: 1, clock }), inner);
+  });
+});
+
+describe("fenced API", () => {
+  it("lets reads pass always, writes only while they are allowed", async () => {
+    const calls: string[] = [];
+    const inner = new Proxy({} as KubeApi, {
+      get: (_target, verb) => () => {
+        calls.push(String(verb));
+        return verb === "watch" ? { ended: Promise.resolve(), stop: () => undefined } : Promise.resolve({});
+      },
+    });
+    let mayWrite = true;
+    const api = fencedApi(inner, () => mayWrite);
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" } } as never;
+    const ref = { name: "a", namespace: "b" };
+    const writes = [
+      () => api.create(PODS, pod),
+      () => api.update(PODS, pod),
+      () => api.updateStatus(PODS, pod),
+      () => api.patch(PODS, ref, { type: "merge", body: {} }),
+      () => api.delete(PODS, ref),
+      () => api.act(PODS, ref, "eviction", {}),
+    ];
+    for (const write of writes) await write();
+    assert.equal(calls.length, 6);
+    mayWrite = false;
+    for (const write of writes) await assert.rejects(write, RetryError);
+    assert.equal(calls.length, 6);
+    await api.get(PODS, ref);
+    await api.list(PODS);
+    api.watch(PODS, {}, () => undefined);
+    assert.deepEqual(calls.slice(6), ["get", "list", "watch"]);
   });
 });
 
