@@ -83,7 +83,7 @@ function nodeTable(nodes: readonly NodeLine[], rowsMax: number): string[] {
   return [title, ...lines];
 }
 
-const WIDTHS = [30, 16, 13, 10, 8, 15, 15, 5, 14, 6];
+const WIDTHS = [37, 16, 12, 10, 7, 13, 13, 4, 11, 6];
 
 function columns(cells: readonly string[]): string {
   return cells
@@ -108,7 +108,7 @@ function footer(state: ViewState, newsMax: number): string[] {
     ...(news.length > 0 ? [""] : []),
     `${BOLD}try:${RESET}  ${CYAN}export KUBECONFIG=${state.kubeconfigPath}${RESET}`,
     ...state.hints.map((hint) => `      ${CYAN}${hint}${RESET}`),
-    `${DIM}Ctrl-C ends it and leaves nothing behind but the kubeconfig's folder, which is removed too${RESET}`,
+    `${DIM}Ctrl-C ends it and leaves nothing behind${RESET}`,
   ];
 }
 
