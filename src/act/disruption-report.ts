@@ -1,5 +1,6 @@
 import { formatTime, MINUTE_MS } from "../base/time.ts";
 import type { Pod } from "../model/core.ts";
+import { DO_NOT_DISRUPT_ANNOTATION } from "../model/labels.ts";
 import { keyOf } from "../model/object.ts";
 import { doNotDisrupt, isActive } from "../model/pod-predicates.ts";
 import { DISRUPTION_REASONS, type PoolBudget, poolBudgets } from "../plan/disrupt/budgets.ts";
@@ -62,7 +63,7 @@ export function reportBudgets(
 
 /** What the do-not-disrupt annotation of a pod comes to at this moment, where that is worth telling. */
 export function protectionEvent(pod: Pod, nowMs: number): EventRecord | undefined {
-  if (!isActive(pod)) return undefined;
+  if (pod.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] === undefined || !isActive(pod)) return undefined;
   const protection = doNotDisrupt(pod, nowMs);
   const { uid } = pod.metadata;
   switch (protection.kind) {

@@ -1,13 +1,13 @@
 import { settleAll } from "../base/settle-all.ts";
 import { SECOND_MS } from "../base/time.ts";
-import type { Pod } from "../model/core.ts";
+import type { Node, Pod } from "../model/core.ts";
 import { NODE_CLAIMS, NODES, PODS } from "../model/kinds.ts";
 import { isActive, isBound, isDisruptable, isReschedulable } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { DISRUPTED_TAINT, isSameTaint, mergeTaints } from "../model/taints.ts";
 import type { DisruptionReason } from "../plan/disrupt/budgets.ts";
 import type { Candidate } from "../plan/disrupt/candidates.ts";
-import { planEmptiness } from "../plan/disrupt/emptiness.ts";
+import { type EmptinessPlan, planEmptiness } from "../plan/disrupt/emptiness.ts";
 import {
   clearCondition,
   findCondition,
@@ -17,7 +17,7 @@ import {
   withConditions,
 } from "../plan/lifecycle/conditions.ts";
 import { after, type Change, type Controller, type Outcome } from "../runtime/controller.ts";
-import type { Snapshot, StateNode } from "../snapshot/snapshot.ts";
+import type { Snapshot } from "../snapshot/snapshot.ts";
 import { takeSnapshot } from "../snapshot/take-snapshot.ts";
 import { DisruptionQueue } from "./disruption-queue.ts";
 import { reportBudgets, reportEmptiness } from "./disruption-report.ts";
@@ -46,15 +46,20 @@ class Disruption implements Controller {
   #proposal: { claims: ReadonlySet<string>; dueMs: number } | undefined;
   #pools: ReadonlySet<string> = new Set();
   #lastMs = Number.NEGATIVE_INFINITY;
+  #reportedMs = Number.NEGATIVE_INFINITY;
 
   constructor(needs: Needs) {
     this.#needs = needs;
     this.#queue = new DisruptionQueue(needs);
   }
 
-  /** A node that becomes quiet, or loses a pod, is worth a look before the next poll. */
+  /** A node that becomes quiet, or loses its last pod, is worth a look before the next poll. */
   keysFor({ kind, before, after: now }: Change): readonly string[] {
-    if (kind === PODS) return hasLeft(before as Pod | undefined, now as Pod | undefined) ? [""] : [];
+    if (kind === PODS) {
+      const isLast =
+        hasLeft(before as Pod | undefined, now as Pod | undefined) && !this.#isNeeded(before as Pod | undefined);
+      return isLast ? [""] : [];
+    }
     if (kind !== NODE_CLAIMS || now === undefined || !isTrue(now as NodeClaim, "Consolidatable")) return [];
     return before !== undefined && isTrue(before as NodeClaim, "Consolidatable") ? [] : [""];
   }
@@ -64,11 +69,21 @@ class Disruption implements Controller {
     if (restMs > 0) return after(restMs, "many pods may be leaving");
     this.#lastMs = this.#needs.clock.nowMs();
     await this.#queue.advance();
-    await this.#cleanUp(this.#snapshot());
+    await this.#cleanUp();
     const waitMs = await this.#disruptEmpty();
     return this.#queue.isIdle
       ? after(waitMs, "nodes may become empty")
       : after(QUEUE_RETRY_MS, "commands are under way");
+  }
+
+  /** Whether pods are left on the node of the one that has gone. */
+  #isNeeded(gone: Pod | undefined): boolean {
+    const { pods, podsByNode } = this.#needs.mirror.live;
+    for (const key of podsByNode.get(gone?.spec.nodeName ?? "") ?? []) {
+      const pod = pods.get(key);
+      if (pod !== undefined && isReschedulable(pod)) return true;
+    }
+    return false;
   }
 
   /** Makes, awaits or carries out a decision; returns when to look again. */
@@ -83,8 +98,7 @@ class Disruption implements Controller {
     const snapshot = this.#snapshot();
     const plan = planEmptiness(snapshot, { underway: this.#queue.underway() });
     this.#observeDuration(clock.nowMs() - startMs);
-    reportEmptiness(this.#needs, snapshot, plan);
-    this.#pools = reportBudgets(this.#needs, snapshot, this.#pools);
+    this.#report(snapshot, plan);
     if (plan.chosen.length === 0) return POLL_MS;
     const claims = new Set(plan.chosen.map(({ claim }) => claim.metadata.uid));
     this.#proposal = { claims, dueMs: clock.nowMs() + settings.disruptionValidationDelayMs };
@@ -141,25 +155,26 @@ class Disruption implements Controller {
   }
 
   /** Nodes that a command was about to disrupt and that no command knows any more: after a restart, or given up. */
-  async #cleanUp(snapshot: Snapshot): Promise<void> {
+  async #cleanUp(): Promise<void> {
+    const { mirror, memory } = this.#needs;
     const underway = this.#queue.underway();
-    await settleAll(
-      snapshot.stateNodes
-        .filter(({ claim, markedForDeletion }) => {
-          return claim !== undefined && !markedForDeletion && !underway.has(claim.metadata.name);
-        })
-        .map((state) => this.#release(state)),
-    );
+    const left: Promise<void>[] = [];
+    for (const [name, claim] of mirror.live.nodeClaims) {
+      const isGoing = claim.metadata.deletionTimestamp !== undefined || isTrue(claim, "InstanceTerminating");
+      if (isGoing || underway.has(name) || memory.isMarkedForDeletion(name)) continue;
+      const node = mirror.live.nodes.get(mirror.live.nodeByProviderId.get(claim.status?.providerID ?? "") ?? "");
+      const isTainted = node?.spec.taints?.some((taint) => isSameTaint(taint, DISRUPTED_TAINT)) === true;
+      if (isTainted || findCondition(claim, "DisruptionReason") !== undefined) left.push(this.#release(claim, node));
+    }
+    await settleAll(left);
   }
 
-  async #release({ node, claim }: StateNode): Promise<void> {
-    const taints = node?.spec.taints ?? [];
-    const isTainted = taints.some((taint) => isSameTaint(taint, DISRUPTED_TAINT));
-    if (node !== undefined && isTainted && node.metadata.deletionTimestamp === undefined) {
-      const rest = taints.filter((taint) => !isSameTaint(taint, DISRUPTED_TAINT));
-      await patchObject(this.#needs, NODES, node, { ...node, spec: { ...node.spec, taints: rest } });
+  async #release(claim: NodeClaim, node: Node | undefined): Promise<void> {
+    if (node !== undefined && node.metadata.deletionTimestamp === undefined) {
+      const taints = (node.spec.taints ?? []).filter((taint) => !isSameTaint(taint, DISRUPTED_TAINT));
+      await patchObject(this.#needs, NODES, node, { ...node, spec: { ...node.spec, taints } });
     }
-    if (claim === undefined || findCondition(claim, "DisruptionReason") === undefined) return;
+    if (findCondition(claim, "DisruptionReason") === undefined) return;
     const conditions = clearCondition(claim, NODE_CLAIM_CONDITIONS, "DisruptionReason");
     await patchObject(this.#needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");
   }
@@ -180,6 +195,14 @@ class Disruption implements Controller {
       wellKnownLabels: new Set(),
       memory: memory.snapshot(nowMs),
     });
+  }
+
+  /** Events and gauges need not be newer than a poll. */
+  #report(snapshot: Snapshot, plan: EmptinessPlan): void {
+    if (snapshot.nowMs - this.#reportedMs < POLL_MS) return;
+    this.#reportedMs = snapshot.nowMs;
+    reportEmptiness(this.#needs, snapshot, plan);
+    this.#pools = reportBudgets(this.#needs, snapshot, this.#pools);
   }
 
   #observeDuration(ms: number): void {
