@@ -1,5 +1,7 @@
 import { startProduct } from "../apps/controller/product.ts";
 import { defaultSettings } from "../src/model/settings.ts";
+import type { Clock } from "../src/ports/clock.ts";
+import type { KubeApi } from "../src/ports/kube-api.ts";
 import { instanceTypesFromKwokFile } from "../src/providers/kwok/instance-types.ts";
 import { kwokProvider } from "../src/providers/kwok/provider.ts";
 import type { FaultMix } from "../src/simulation/faults/fault-mix.ts";
@@ -9,17 +11,25 @@ import { simulate, type World } from "../src/simulation/world/world.ts";
 
 const INSTANCE_TYPES = instanceTypesFromKwokFile(smallCatalogue());
 
-export type WorldOptions = { seed: number; faults?: Partial<FaultMix>; processes?: number };
+export type WorldOptions = {
+  seed: number;
+  faults?: Partial<FaultMix>;
+  processes?: number;
+  /** Stands between the product and the API: for products that break their word. */
+  tamper?(api: KubeApi, clock: Clock): KubeApi;
+};
 
 /** A world of this seed with the whole product in it, as `karpenter controller` runs it. */
-export function worldOf(options: WorldOptions): World {
+export function worldOf({ tamper = (api) => api, ...options }: WorldOptions): World {
   return simulate({
     ...options,
     product: (ports) =>
       startProduct({
         ...ports,
+        api: tamper(ports.api, ports.clock),
         settings: { ...defaultSettings(), logLevel: "error" },
         namespace: PRODUCT_NAMESPACE,
+        searchSteps: 500_000,
       }),
     provider: ({ api, clock, isSoldOut }) => kwokProvider({ api, clock, instanceTypes: INSTANCE_TYPES, isSoldOut }),
   });

@@ -1,30 +1,26 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Clock } from "../src/ports/clock.ts";
+import type { KubeApi } from "../src/ports/kube-api.ts";
 import { NO_FAULTS } from "../src/simulation/faults/fault-mix.ts";
 import { runSeed } from "./seed-run.ts";
 import { worldOf } from "./simulated-world.ts";
 
-/** Worlds that once found a mistake stay here. */
-const SEEDS_THAT_FOUND_BUGS: readonly number[] = [];
-const SEEDS = [...SEEDS_THAT_FOUND_BUGS, 1, 2, 3, 4];
+/** Worlds that once found a mistake stay here; `node test/seeds.ts` runs hundreds of others. */
+const SEEDS_THAT_FOUND_BUGS: readonly number[] = [11];
 
 describe("two simulated hours with faults", () => {
-  for (const seed of SEEDS) {
+  for (const seed of SEEDS_THAT_FOUND_BUGS) {
     it(`every pod runs, no law is broken, and empty nodes go [SEED=${seed}]`, async () => {
-      const { failures } = await runSeed(seed);
-      assert.deepEqual(failures, []);
+      assert.deepEqual((await runSeed(seed)).failures, []);
     });
   }
 
-  it("are the same in every run of a seed", async () => {
-    const [first, second] = [await runSeed(5), await runSeed(5)];
+  it("are the same in every run of a seed, and other ones for another seed", async () => {
+    const [first, second, other] = [await runSeed(5), await runSeed(5), await runSeed(6)];
     assert.deepEqual(second.history, first.history);
-    assert.ok(first.history.length > 200, "a world in which nothing happened proves nothing");
-  });
-
-  it("differ between seeds", async () => {
-    const [first, second] = [await runSeed(6), await runSeed(7)];
-    assert.notDeepEqual(second.history, first.history);
+    assert.notDeepEqual(other.history, first.history);
+    assert.deepEqual([...first.failures, ...other.failures], []);
   });
 });
 
@@ -42,3 +38,40 @@ describe("two simulated hours without faults", () => {
     }
   });
 });
+
+describe("a product that breaks its word is found out", () => {
+  it("when claims are not named by the plan and lists are old, so that a lost reply buys twice", async () => {
+    const found: string[] = [];
+    for (const seed of [21, 22, 23, 24]) {
+      const faults = { ...NO_FAULTS, lostReply: 0.3, lateEvent: 0.7, lateEventMaxMs: 20_000 };
+      const world = worldOf({ seed, faults, processes: 1, tamper: carelessApi });
+      await world.runStory(3_600_000);
+      found.push(...world.violations().map(({ judge }) => judge));
+      world.stop();
+      if (found.includes("bought twice")) break;
+    }
+    assert.ok(found.includes("bought twice"), `found only ${JSON.stringify(found)}`);
+  });
+});
+
+/** Each claim gets another name than the one that was asked for, and a list may be half a minute old. */
+function carelessApi(api: KubeApi, clock: Clock): KubeApi {
+  let number = 0;
+  let kept: { atMs: number; list: unknown } | undefined;
+  return {
+    ...api,
+    create: (kind, object, options) => {
+      if (kind.kind !== "NodeClaim") return api.create(kind, object, options);
+      number += 1;
+      const name = `${object.metadata.name}-${number}`;
+      return api.create(kind, { ...object, metadata: { ...object.metadata, name } }, options);
+    },
+    list: async (kind, options) => {
+      if (kind.kind !== "NodeClaim") return api.list(kind, options);
+      if (kept === undefined || clock.nowMs() - kept.atMs > 30_000) {
+        kept = { atMs: clock.nowMs(), list: await api.list(kind, options) };
+      }
+      return kept.list as Awaited<ReturnType<typeof api.list<never>>>;
+    },
+  };
+}
