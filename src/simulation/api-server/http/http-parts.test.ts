@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { ApiError } from "../../../ports/kube-api.ts";
 import { BUILT_IN_RESOURCES } from "../resource-definitions.ts";
 import { readAccept } from "./accept.ts";
@@ -164,6 +165,23 @@ describe("protobuf bodies", () => {
       gracePeriodSeconds: 0,
       propagationPolicy: "Background",
     });
+  });
+
+  it("reads or refuses any bytes, and never does anything else", () => {
+    const good = message("apps/v1", "Deployment", field(2, Buffer.concat([number(1, 3), field(2, field(1, "x"))])));
+    const damage = fc.array(fc.tuple(fc.nat({ max: good.length - 1 }), fc.nat({ max: 255 })), { maxLength: 6 });
+    fc.assert(
+      fc.property(damage, fc.uint8Array({ maxLength: 20 }), (changes, tail) => {
+        const bytes = Buffer.concat([good, tail]);
+        for (const [at, value] of changes) bytes[at] = value;
+        try {
+          readProtobuf(bytes);
+        } catch (error) {
+          assert.ok(error instanceof ApiError, String(error));
+        }
+      }),
+      { seed: 1, numRuns: 2_000 },
+    );
   });
 
   it("refuses bytes that are no such message, cut ones, and kinds that nobody knows", () => {

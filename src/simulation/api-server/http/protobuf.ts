@@ -162,6 +162,7 @@ function readTime(fields: readonly Wire[], isMicro: boolean): string | undefined
   const seconds = signed(numberOf(fields, 1));
   // The zero time of Go lies in the year 1.
   if (seconds <= -62_135_596_800 || (seconds === 0 && numberOf(fields, 2) === 0n)) return undefined;
+  if (seconds > 253_402_300_799) throw badRequest("a time in the body lies after the year 9999");
   const text = new Date(seconds * 1000).toISOString().slice(0, 19);
   return isMicro ? `${text}.${String(Number(numberOf(fields, 2)) / 1000).padStart(6, "0")}Z` : `${text}Z`;
 }

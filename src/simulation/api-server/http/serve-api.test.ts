@@ -346,6 +346,39 @@ describe("the simulated API server over HTTP", () => {
   });
 });
 
+describe("port-forward", () => {
+  it("is refused where nothing listens, over websockets, and to strangers: each with a Status", async () => {
+    const server = newServer();
+    const pods = server.resource("", "v1", "pods");
+    assert.ok(pods);
+    const body = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "p" },
+      spec: { containers: [{ name: "c", image: "i" }] },
+    };
+    server.handle({ verb: "create", resource: pods, namespace: "default", body });
+    const forward = { addressOf: () => undefined };
+    const served = await serveApi({ server, clock: { nowMs: () => 0 }, forward });
+    const path = "/api/v1/namespaces/default/pods/p/portforward";
+    for (const { at, headers, code } of [
+      { at: path, headers: { upgrade: "websocket" }, code: 400 },
+      { at: path, headers: { upgrade: "SPDY/3.1", origin: "http://evil.example" }, code: 403 },
+      { at: path.replace("pods/p", "pods/q"), headers: { upgrade: "SPDY/3.1" }, code: 404 },
+      { at: "/api/v1/nodes", headers: { upgrade: "SPDY/3.1" }, code: 404 },
+      { at: path.replace("portforward", "exec"), headers: { upgrade: "SPDY/3.1" }, code: 400 },
+    ]) {
+      const reply = await ask(served.url + at, {
+        method: "POST",
+        headers: { connection: "Upgrade", ...(headers as Record<string, string>) },
+      });
+      assert.deepEqual([reply.code, reply.json["kind"]], [code, "Status"], at);
+    }
+    await served.close();
+    server.close();
+  });
+});
+
 describe("starting and stopping", () => {
   it("ends open watches and leaves the port free", async () => {
     const server = newServer();

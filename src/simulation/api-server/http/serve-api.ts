@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import { UserError } from "../../../base/errors.ts";
+import { InvariantError, UserError } from "../../../base/errors.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import { ApiError } from "../../../ports/kube-api.ts";
 import type { ApiServer } from "../api-server.ts";
-import { forbidden, internalError } from "../refusals.ts";
+import { internalError } from "../refusals.ts";
 import { readAccept } from "./accept.ts";
 import { AUTOSCALING_V1 } from "./autoscaling-v1.ts";
 import { type Answered, answerBytes, answerJson, answerText, type Call, type Served } from "./call.ts";
@@ -26,6 +26,7 @@ import { readResourcePath } from "./request-path.ts";
 import { resourceCall } from "./resource-call.ts";
 import { REVIEW_RESOURCES } from "./reviews.ts";
 import type { ForwardSource, LogSource, UsageSource } from "./sources.ts";
+import { refuseStrangers } from "./strangers.ts";
 import { upgrade } from "./upgrades.ts";
 
 export type ServeOptions = {
@@ -74,7 +75,7 @@ export async function serveApi(options: ServeOptions): Promise<ServedApi> {
   http.on("upgrade", (request, socket, head) => {
     upgraded.add(socket);
     socket.on("close", () => upgraded.delete(socket));
-    upgradeOrRefuse(served, request, socket, head);
+    upgrade(served, request, socket, head).catch(() => socket.destroy());
   });
   const port = await listen(http, host, options.port ?? 0);
   return {
@@ -103,16 +104,6 @@ function close(http: Server, upgraded: ReadonlySet<Duplex>): Promise<void> {
     for (const socket of upgraded) socket.destroy();
     http.closeAllConnections();
   });
-}
-
-function upgradeOrRefuse(served: Served, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  try {
-    refuseStrangers(request);
-  } catch {
-    socket.destroy();
-    return;
-  }
-  upgrade(served, request, socket, head).catch(() => socket.destroy());
 }
 
 async function answer(served: Served, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -153,20 +144,6 @@ function decode(segment: string): string {
     return decodeURIComponent(segment);
   } catch {
     return segment;
-  }
-}
-
-const OURSELVES = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
-
-/**
- * A page in somebody's browser must not reach the cluster: neither under another name that leads to loopback, nor by a
- * request across sites. @throws ApiError 403
- */
-function refuseStrangers({ headers }: IncomingMessage): void {
-  const nobody = { group: "", version: "", kind: "", plural: "requests", namespaced: false };
-  if (headers.origin !== undefined) throw forbidden(nobody, headers.origin, "this server answers no web pages");
-  if (headers.host === undefined || !OURSELVES.test(headers.host)) {
-    throw forbidden(nobody, headers.host ?? "", "this server is known as 127.0.0.1 or localhost only");
   }
 }
 
@@ -238,10 +215,4 @@ function describeSchemas(call: Call, [kind, ...path]: readonly string[]): Answer
 }
 
 const asError = (error: unknown): Error =>
-  error instanceof Error
-    ? error
-    : new UserError({
-        code: "KARP_UNKNOWN",
-        what: String(error),
-        remedy: "report it",
-      });
+  error instanceof Error ? error : new InvariantError("only errors are thrown", error);

@@ -7,12 +7,14 @@ import type { Served } from "./call.ts";
 import { unknownPath } from "./http-refusals.ts";
 import { forwardPorts } from "./port-forward/port-forward.ts";
 import { readResourcePath } from "./request-path.ts";
+import { refuseStrangers } from "./strangers.ts";
 
 /** Requests that want to turn the connection into a stream of both directions: only port-forward over SPDY may. */
 export async function upgrade(served: Served, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   // A peer that goes away in the middle is no news.
   socket.on("error", () => socket.destroy());
   try {
+    refuseStrangers(request);
     const path = readResourcePath(
       new URL(request.url ?? "/", "http://localhost").pathname.split("/").filter((s) => s !== ""),
     );
