@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { parse } from "yaml";
+import { UserError } from "../../src/base/errors.ts";
+import type { Io } from "./io.ts";
+import { planCommand } from "./plan.ts";
+
+const TYPES = [type("small", "2", "4Gi", 0.1), type("large", "8", "16Gi", 0.4)];
+const POOL = `
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: { name: default }
+spec:
+  template:
+    spec:
+      nodeClassRef: { group: karpenter.kwok.sh, kind: KWOKNodeClass, name: default }
+      requirements: []
+`;
+const DEPLOYMENT = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 3
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      containers: [{ name: web, image: web, resources: { requests: { cpu: "1", memory: 1Gi } } }]
+`;
+const POD = `
+apiVersion: v1
+kind: Pod
+metadata: { name: huge, namespace: shop }
+spec:
+  containers: [{ name: huge, image: huge, resources: { requests: { cpu: "64" } } }]
+`;
+
+function type(name: string, cpu: string, memory: string, Price: number) {
+  const requirement = (key: string, value: string) => ({ key, operator: "In", values: [value] });
+  const Requirements = [
+    requirement("karpenter.sh/capacity-type", "on-demand"),
+    requirement("topology.kubernetes.io/zone", "zone-a"),
+  ];
+  return {
+    name,
+    architecture: "amd64",
+    operatingSystems: ["linux"],
+    resources: { cpu, memory },
+    offerings: [{ Price, Available: true, Requirements }],
+  };
+}
+
+describe("karpenter plan", () => {
+  let cwd = "";
+  before(async () => {
+    cwd = await mkdtemp(join(tmpdir(), "plan-"));
+    await writeFile(join(cwd, "types.json"), JSON.stringify(TYPES));
+    await writeFile(join(cwd, "pool.yaml"), POOL);
+    await writeFile(join(cwd, "web.yaml"), DEPLOYMENT);
+    await writeFile(join(cwd, "huge.yaml"), POD);
+  });
+  after(() => rm(cwd, { recursive: true }));
+
+  async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+    const said = { out: "", err: "" };
+    const io: Io = {
+      out: (text) => {
+        said.out += text;
+      },
+      err: (text) => {
+        said.err += text;
+      },
+      stdin: async () => POD,
+      env: {},
+      cwd,
+      terminal: undefined,
+    };
+    const code = await planCommand(args, io);
+    return { code, ...said };
+  }
+
+  it("plans a workload from files and prints a table", async () => {
+    const { code, out } = await run("-f", "pool.yaml", "web.yaml", "--instance-types", "types.json");
+    assert.equal(code, 0);
+    assert.match(out, /^Buy \d nodes? for 3 pods: \$0\.\d{4} per hour/);
+    assert.match(out, /NODES +NODEPOOL +CHEAPEST TYPE/);
+  });
+
+  it("answers 1 and says why when a pod has no place; standard input is a file like any other", async () => {
+    const { code, out } = await run("-f", "pool.yaml", "-", "--instance-types", "types.json");
+    assert.equal(code, 1);
+    assert.match(out, /Nothing to buy; 1 pod cannot be placed\./);
+    assert.match(out, /shop\/huge +NoInstanceTypeFits +needs 64 cpu; the largest of 2 types has 7900m cpu for pods/);
+  });
+
+  for (const [format, read] of [
+    ["json", (text: string) => JSON.parse(text) as unknown],
+    ["yaml", (text: string) => parse(text) as unknown],
+  ] as const) {
+    it(`prints ${format} for machines`, async () => {
+      const { out } = await run(
+        "-f",
+        "pool.yaml",
+        "-f",
+        "web.yaml",
+        "huge.yaml",
+        "--instance-types",
+        "types.json",
+        "-o",
+        format,
+      );
+      const plan = read(out) as Record<string, unknown>;
+      const claims = plan["newNodeClaims"] as { pods: string[]; instanceTypes: string[] }[];
+      assert.deepEqual(claims.flatMap(({ pods }) => pods).sort(), ["default/web-1", "default/web-2", "default/web-3"]);
+      assert.deepEqual(
+        (plan["unschedulable"] as { code: string }[]).map(({ code }) => code),
+        ["NoInstanceTypeFits"],
+      );
+      assert.equal(typeof plan["solveMs"], "number");
+      assert.equal(typeof plan["lowerBoundPerHour"], "number");
+    });
+  }
+
+  it("prints Markdown for pull requests", async () => {
+    const { out } = await run("-f", "pool.yaml", "web.yaml", "--instance-types", "types.json", "-o", "markdown");
+    assert.match(out, /\*\*To buy\*\*\n\n\| NODES \| NODEPOOL \|/);
+  });
+
+  it("plans scenarios into a folder, and says by code what it does not plan", async () => {
+    const pool = { ...(parse(POOL) as object), status: { conditions: [{ type: "Ready", status: "True" }] } };
+    const waiting = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "a", namespace: "x", uid: "u" },
+      spec: { containers: [{ name: "a", resources: { requests: { cpu: "1" } } }] },
+      status: { conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable" }] },
+    };
+    const scenario = { instanceTypes: "types.json", now: "2026-01-01T00:00:00Z", objects: [pool, waiting] };
+    await writeFile(join(cwd, "one.json"), JSON.stringify({ ...scenario, name: "first" }));
+    await writeFile(join(cwd, "two.json"), JSON.stringify({ ...scenario, kind: "disruption" }));
+    const { code, err } = await run("--scenario", "one.json", "two.json", "--catalogs", ".", "--out", "plans");
+    assert.equal(code, 1);
+    assert.match(err, /^first: 1 nodes, \$0\.1000\/h, 0 pods refused/);
+    const plan = JSON.parse(await readFile(join(cwd, "plans", "first.json"), "utf8")) as { pricePerHour: number };
+    assert.equal(plan.pricePerHour, 0.1);
+    const refusal = JSON.parse(await readFile(join(cwd, "plans", "two.json"), "utf8")) as { code: string };
+    assert.equal(refusal.code, "DisruptionNotPlanned");
+  });
+
+  const wrong: [string, string[], string][] = [
+    ["no file", [], "KARP_BAD_FLAG"],
+    ["an unknown flag", ["--colour"], "KARP_BAD_FLAG"],
+    ["an unknown format", ["-f", "pool.yaml", "-o", "xml"], "KARP_BAD_FLAG"],
+    ["a time that is none", ["-f", "pool.yaml", "--now", "soon"], "KARP_BAD_FLAG"],
+    ["an unknown region", ["-f", "pool.yaml", "--region", "mars-1"], "KARP_UNKNOWN_REGION"],
+    ["types that are not there", ["-f", "pool.yaml", "--instance-types", "none.json"], "KARP_BAD_INSTANCE_TYPES"],
+    ["types that are none", ["-f", "pool.yaml", "--instance-types", "pool.yaml"], "KARP_BAD_INSTANCE_TYPES"],
+    ["a file that is not there", ["-f", "none.yaml", "--instance-types", "types.json"], "KARP_NO_SUCH_FILE"],
+    ["scenarios without a folder to write to", ["--scenario", "one.json"], "KARP_BAD_FLAG"],
+    ["a scenario that is none", ["--scenario", "types.json", "--catalogs", ".", "--out", "plans"], "KARP_BAD_SCENARIO"],
+  ];
+  for (const [given, args, code] of wrong) {
+    it(`${given}: ${code}`, async () => {
+      await assert.rejects(run(...args), (error) => error instanceof UserError && error.code === code);
+    });
+  }
+});
