@@ -73,10 +73,10 @@ export type SettingRow<T> = {
 
 type Gate = { readonly key: keyof FeatureGates; readonly name: string; readonly default: boolean; isBuilt: boolean };
 
-/** The feature switches. One that is not built may be named with its default only. */
+/** The feature switches. One that cannot be switched in this version may be named with its default only. */
 export const FEATURE_GATES: readonly Gate[] = [
   { key: "nodeRepair", name: "NodeRepair", default: false, isBuilt: false },
-  { key: "reservedCapacity", name: "ReservedCapacity", default: true, isBuilt: true },
+  { key: "reservedCapacity", name: "ReservedCapacity", default: true, isBuilt: false },
   { key: "spotToSpotConsolidation", name: "SpotToSpotConsolidation", default: false, isBuilt: false },
   { key: "nodeOverlay", name: "NodeOverlay", default: false, isBuilt: false },
   { key: "staticCapacity", name: "StaticCapacity", default: false, isBuilt: false },
@@ -174,6 +174,7 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     type: BOOLEAN,
     default: true,
     meaning: "start watching only once this process leads; false: a standby keeps its picture of the cluster warm",
+    notBuilt: (isDisabled) => (isDisabled ? [] : ["a standby that watches (value false)"]),
   },
   disableLeaderElection: {
     flag: "disable-leader-election",
@@ -208,7 +209,8 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     variable: "MEMORY_LIMIT",
     type: ANY_NUMBER,
     default: -1,
-    meaning: "memory limit of the container in bytes; the heap keeps below 90 % of it when it is above 0",
+    meaning: "memory limit of the container in bytes; read, but the heap is sized when the process starts",
+    warnings: (bytes) => (bytes > 0 ? [`to keep the heap below it, start with ${heapOption(bytes)}`] : []),
   },
   cpuRequestsMilli: {
     flag: "cpu-requests",
@@ -283,7 +285,7 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     meaning: "feature switches; unnamed ones keep their default",
     notBuilt: (gates) =>
       FEATURE_GATES.filter((gate) => !gate.isBuilt && gates[gate.key] !== gate.default).map(
-        (gate) => `feature gate ${gate.name}`,
+        (gate) => `feature gate ${gate.name}=${gates[gate.key]}`,
       ),
     warnings: (gates: GatesValue) =>
       (gates.unknownNames ?? []).map((name) => `there is no feature gate ${name}; it has no effect`),
@@ -347,3 +349,8 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     meaning: "longest time that running work may take to end after a request to stop",
   },
 };
+
+/** 90 % of the limit, as the runtime takes it. */
+function heapOption(limitBytes: number): string {
+  return `NODE_OPTIONS=--max-old-space-size=${Math.floor((limitBytes * 0.9) / 1_048_576)}`;
+}

@@ -64,14 +64,18 @@ describe("settings", () => {
   it("read booleans as Go does: two words in flags, twelve in variables", () => {
     assert.equal(start(["--enable-profiling"]).enableProfiling, true);
     assert.equal(start(["--enable-profiling=true"]).enableProfiling, true);
-    assert.equal(start(["--disable-controller-warmup=false"]).disableControllerWarmup, false);
+    assert.equal(
+      start(["--disable-leader-election=true", "--disable-leader-election=false"]).disableLeaderElection,
+      false,
+    );
     assert.match(refusal(["--enable-profiling=1"]).what, /--enable-profiling is "1"; expected true or false/);
     assert.match(refusal(["--enable-profiling", "false"]).what, /"false" is not a flag/);
     for (const word of ["1", "t", "T", "TRUE", "true", "True"]) {
       assert.equal(start([], { ENABLE_PROFILING: word }).enableProfiling, true, word);
     }
     for (const word of ["0", "f", "F", "FALSE", "false", "False"]) {
-      assert.equal(start([], { DISABLE_CONTROLLER_WARMUP: word }).disableControllerWarmup, false, word);
+      const { enableProfiling, warnings } = start([], { ENABLE_PROFILING: word });
+      assert.deepEqual({ enableProfiling, warnings }, { enableProfiling: false, warnings: [] }, word);
     }
   });
 
@@ -118,8 +122,10 @@ describe("settings", () => {
 
   it("refuse what this version does not do, by name", () => {
     const cases: [string[], Record<string, string>, RegExp][] = [
-      [["--feature-gates=NodeOverlay=true"], {}, /--feature-gates: feature gate NodeOverlay/],
+      [["--feature-gates=NodeOverlay=true"], {}, /--feature-gates: feature gate NodeOverlay=true/],
       [[], { FEATURE_GATES: "NodeRepair=true, CapacityBuffer=1" }, /NodeRepair[\s\S]*CapacityBuffer/],
+      [[], { FEATURE_GATES: "ReservedCapacity=f" }, /ReservedCapacity=false/],
+      [["--disable-controller-warmup=false"], {}, /a standby that watches/],
       [[], { IGNORE_DRA_REQUESTS: "false" }, /IGNORE_DRA_REQUESTS: dynamic resource allocation/],
       [["--scheduler-config", "podTopologySpread: {}"], {}, /scheduler configuration/],
     ];
@@ -138,7 +144,6 @@ describe("settings", () => {
     assert.equal(settings.featureGates.reservedCapacity, true);
     assert.deepEqual(settings.warnings, ["--feature-gates: there is no feature gate Later; it has no effect"]);
     assert.equal(Object.keys(settings.featureGates).length, 6);
-    assert.equal(start([], { FEATURE_GATES: "ReservedCapacity=f" }).featureGates.reservedCapacity, false);
     assert.equal(
       start(["--feature-gates="], { FEATURE_GATES: "ReservedCapacity=f" }).featureGates.reservedCapacity,
       true,
@@ -147,6 +152,7 @@ describe("settings", () => {
 
   it("settle what has a rule of its own", () => {
     assert.equal(start(["--cpu-requests=-5"]).cpuRequestsMilli, 1_000);
+    assert.match(start(["--memory-limit=1073741824"]).warnings[0] ?? "", /--max-old-space-size=921$/);
     assert.equal(start(["--log-level="]).logLevel, "info");
     assert.deepEqual(start(["--log-output-paths=stdout,/var/log/k.log"]).logOutputPaths, ["stdout", "/var/log/k.log"]);
     assert.equal(start(["--node-surcharge=0.025"]).nodeSurchargeUsdPerHour, 0.025);
