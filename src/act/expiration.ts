@@ -1,6 +1,6 @@
 import { DAY_MS } from "../base/time.ts";
 import { NODE_CLAIMS } from "../model/kinds.ts";
-import { expiry } from "../plan/disrupt/consolidatable.ts";
+import { expiry } from "../plan/disrupt/expiry.ts";
 import { after, type Controller, onChange } from "../runtime/controller.ts";
 import { countDisrupted } from "./claim-metrics.ts";
 import { countMovedPods } from "./count-moved-pods.ts";

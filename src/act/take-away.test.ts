@@ -4,7 +4,15 @@ import { RetryError } from "../base/errors.ts";
 import { Random } from "../base/random.ts";
 import { formatTime, parseTime } from "../base/time.ts";
 import type { Node, Pod, PodSpec } from "../model/core.ts";
-import { type Kind, NODE_CLAIMS, NODE_POOLS, NODES, POD_DISRUPTION_BUDGETS, PODS } from "../model/kinds.ts";
+import {
+  type Kind,
+  NODE_CLAIMS,
+  NODE_POOLS,
+  NODES,
+  POD_DISRUPTION_BUDGETS,
+  PODS,
+  VOLUME_ATTACHMENTS,
+} from "../model/kinds.ts";
 import type { Draft, KubeObject } from "../model/object.ts";
 import { crdOf } from "../model/resources/crd.ts";
 import { CUSTOM_RESOURCES } from "../model/resources/custom-resources.ts";
@@ -480,6 +488,8 @@ describe("taking nodes away", () => {
     await world.pass(60);
     assert.deepEqual(world.gone, []);
     assert.ok(world.reasons("Node").includes("FailedDraining"));
+    const refusals = world.metrics.read("karpenter_pods_eviction_requests_total", { code: "429" }) ?? 0;
+    assert.ok(refusals >= 5 && refusals <= 15, `${refusals} refused evictions in a minute: the questions back off`);
     await world.restart();
     const held = await world.api.get(POD_DISRUPTION_BUDGETS, { name: "web", namespace: "default" });
     await world.api.updateStatus(POD_DISRUPTION_BUDGETS, {
@@ -509,6 +519,33 @@ describe("taking nodes away", () => {
     assert.equal(await world.exists(NODES, "a"), false);
     assert.ok(world.reasons("Pod").includes("Disrupted"));
   });
+
+  for (const { terminationGracePeriod, goes } of [
+    { terminationGracePeriod: undefined, goes: false },
+    { terminationGracePeriod: "1m", goes: true },
+  ]) {
+    it(`an attached volume holds the instance, ${goes ? "but not beyond the grace period" : "until it is detached"}`, async () => {
+      await started();
+      await addNode(world, "a", terminationGracePeriod === undefined ? {} : { terminationGracePeriod });
+      await world.api.create(VOLUME_ATTACHMENTS, {
+        apiVersion: "storage.k8s.io/v1",
+        kind: "VolumeAttachment",
+        metadata: { name: "attachment" },
+        spec: { attacher: "ebs.csi.aws.com", nodeName: "a", source: { persistentVolumeName: "pv" } },
+      });
+      await world.api.delete(NODE_CLAIMS, { name: "claim-a" });
+      await world.pass(50);
+      const claim = await world.get(NODE_CLAIMS, "claim-a");
+      assert.equal(findCondition(claim, "Drained")?.status, "True");
+      assert.equal(findCondition(claim, "VolumesDetached")?.reason, "AwaitingVolumeDetachment");
+      assert.ok(world.reasons("Node").includes("AwaitingVolumeDetachment"));
+      await world.pass(50);
+      assert.equal(await world.exists(NODES, "a"), !goes);
+      await world.api.delete(VOLUME_ATTACHMENTS, { name: "attachment" });
+      await world.pass(20);
+      assert.equal(await world.exists(NODE_CLAIMS, "claim-a"), false);
+    });
+  }
 
   it("the node of a dead instance goes without a drain", async () => {
     await started();

@@ -9,8 +9,9 @@ import type { Memory } from "../../snapshot/snapshot.ts";
 import { takeSnapshot } from "../../snapshot/take-snapshot.ts";
 import { viewOf } from "../../snapshot/view-of.ts";
 import { allowedDisruptions, poolBudgets, UNLIMITED } from "./budgets.ts";
-import { consolidatable, expiry } from "./consolidatable.ts";
+import { consolidatable } from "./consolidatable.ts";
 import { planEmptiness } from "./emptiness.ts";
+import { expiry } from "./expiry.ts";
 
 const NOW = parseTime("2026-03-04T12:00:00Z") ?? 0;
 const meta = (name: string, more: Partial<ObjectMeta> = {}): ObjectMeta => ({
