@@ -1,5 +1,5 @@
 import { byText } from "../../base/order.ts";
-import { formatTime } from "../../base/time.ts";
+import { formatTime, parseTime } from "../../base/time.ts";
 import {
   addPath,
   differenceOf,
@@ -72,7 +72,7 @@ export function ownersFromManagedFields(entries: readonly unknown[]): Owner[] {
         operation: entry["operation"] === "Apply" ? "Apply" : "Update",
         apiVersion: textAt(entry, "apiVersion") ?? "",
         subresource: textAt(entry, "subresource") ?? "",
-        atMs: Date.parse(textAt(entry, "time") ?? "") || 0,
+        atMs: parseTime(textAt(entry, "time") ?? "") ?? 0,
         share: { fields: fromFieldsV1(fieldsV1) },
       },
     ];

@@ -146,6 +146,23 @@ describe("owners of fields after other writes", () => {
     assert.equal(Object.hasOwn(owners[1]!.fieldsV1["f:spec"] as JsonObject, "f:replicas"), false);
   });
 
+  it("stay right over many writes by turns", () => {
+    const world = serverUnderTest();
+    world.create(deploymentNamed("d"), { user: "creator" });
+    for (let i = 0; i < 50; i += 1) {
+      const user = `writer-${i % 3}`;
+      const body = { metadata: { annotations: { [`at-${i % 5}`]: String(i) } } };
+      world.send({ verb: "patch", patchType: "merge", ...at, body, user });
+    }
+    const fields = ownersIn(world)
+      .filter(({ manager }) => manager.startsWith("writer"))
+      .map(({ manager, fieldsV1 }) => {
+        const { "f:annotations": annotations } = fieldsV1["f:metadata"] as { "f:annotations": JsonObject };
+        return `${manager} ${Object.keys(annotations).join(" ")}`;
+      });
+    assert.deepEqual(fields.sort(), ["writer-0 . f:at-0 f:at-3", "writer-1 f:at-1 f:at-4", "writer-2 f:at-2"]);
+  });
+
   it("can be written by a client, as kubectl does when it moves to server-side apply", () => {
     const world = serverUnderTest();
     world.create(deploymentNamed("d"), { user: "kubectl-client-side-apply" });

@@ -179,8 +179,8 @@ export class Table {
     }
     if (this.#byNode === undefined) return;
     const node = nodeNameOf(stored.object);
-    if (before !== undefined && nodeNameOf(before.object) !== node)
-      removeFrom(this.#byNode, nodeNameOf(before.object), key);
+    if (before !== undefined && nodeNameOf(before.object) === node) return;
+    if (before !== undefined) removeFrom(this.#byNode, nodeNameOf(before.object), key);
     addTo(this.#byNode, node, key);
   }
 

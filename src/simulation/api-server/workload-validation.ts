@@ -17,9 +17,22 @@ export function replicaErrors(spec: JsonObject): FieldError[] {
 
 /** Of Deployment, ReplicaSet and DaemonSet, and what a StatefulSet shares with them. */
 export function deploymentErrors(spec: JsonObject, before: JsonObject | undefined, kind: string): FieldError[] {
-  const errors = [...replicaErrors(spec), ...selectorErrors(spec, before, kind)];
+  const errors = [...replicaErrors(spec), ...selectorErrors(spec, before, kind), ...strategyErrors(spec)];
   if (spec["template"] !== before?.["template"] || before === undefined) errors.push(...templateErrors(spec));
   return errors;
+}
+
+function strategyErrors(spec: JsonObject): FieldError[] {
+  const strategy = objectAt(spec, "strategy");
+  const rollingUpdate = objectAt(strategy, "rollingUpdate");
+  if (strategy === undefined || rollingUpdate === undefined) return [];
+  const path = "spec.strategy.rollingUpdate";
+  if (strategy["type"] === "Recreate") {
+    return [forbidden(path, "may not be specified when strategy `type` is 'Recreate'")];
+  }
+  const isNone = (value: unknown): boolean => value === 0 || value === "0%";
+  if (!isNone(rollingUpdate["maxUnavailable"]) || !isNone(rollingUpdate["maxSurge"])) return [];
+  return [invalid(`${path}.maxUnavailable`, rollingUpdate["maxUnavailable"], "may not be 0 when `maxSurge` is 0")];
 }
 
 function selectorErrors(spec: JsonObject, before: JsonObject | undefined, kind: string): FieldError[] {

@@ -74,6 +74,12 @@ describe("creating objects", () => {
       message: /spec.replicas: Invalid value: -1: must be greater than or equal to 0/,
     },
     {
+      given: "a rolling update of a strategy that is none",
+      object: deploymentNamed("d", { strategy: { type: "Recreate", rollingUpdate: { maxSurge: 1 } } }),
+      code: 422,
+      message: /spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'/,
+    },
+    {
       given: "no containers",
       object: podNamed("p", { spec: { containers: [] } }),
       code: 422,

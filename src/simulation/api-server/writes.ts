@@ -10,7 +10,7 @@ import { initialStatus } from "./initial-status.ts";
 import { type JsonObject, listAt, objectAt, sameJson, shareWith, textAt } from "./json.ts";
 import { metadataErrors } from "./metadata.ts";
 import { ownCopy } from "./own-copy.ts";
-import { managedFieldsOf, ownersFromManagedFields } from "./owned-fields.ts";
+import { managedFieldsOf, ownersFromManagedFields, ownersOf, settled } from "./owned-fields.ts";
 import { type Owner, type Writer, withUpdate } from "./owners.ts";
 import { alreadyExists, badRequest, conflict, forbidden, invalidObject, MODIFIED, notFound } from "./refusals.ts";
 import type { ApiRequest, RawObject } from "./requests.ts";
@@ -196,10 +196,18 @@ export function storeVersion(write: Write, current: Stored, next: RawObject, own
     table,
     key,
     next,
-    owners ?? ((after) => withUpdate(current.owners, writer, nowMs, current.object, after)),
+    owners ?? ((after) => settledWhenMany(write, withUpdate(current.owners, writer, nowMs, current.object, after))),
   );
   if (isReadyToGo(stored)) engine.store.remove(table, key);
   return stored;
+}
+
+const UNSETTLED_OWNERS_MAX = 8;
+
+/** Shares that are kept as versions hold those versions in memory: now and then they become sets of fields. */
+function settledWhenMany({ engine, resource }: Write, owners: readonly Owner[]): readonly Owner[] {
+  const unsettled = owners.filter(({ share }) => "after" in share).length;
+  return unsettled <= UNSETTLED_OWNERS_MAX ? owners : settled(ownersOf(owners, viewOf(engine, resource)));
 }
 
 /** Being deleted, and nothing holds it back any more. */
