@@ -1,8 +1,8 @@
 import type { KubeObject } from "../../model/object.ts";
 import type { ApiError } from "../../ports/kube-api.ts";
-import type { ResourceDefinition } from "./resource-definitions.ts";
+import type { ResourceDefinition, Verb } from "./resource-definitions.ts";
 
-export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
+export type { Verb };
 
 /** An object as the server keeps and answers it. Never changed in place: it is shared with every reader. */
 export type RawObject = KubeObject & { readonly [field: string]: unknown };

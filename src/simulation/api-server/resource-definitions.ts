@@ -1,5 +1,6 @@
 import type { Kind } from "../../model/kinds.ts";
-import type { Verb } from "./requests.ts";
+
+export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
 
 export type ScalePaths = {
   /** For example ".spec.replicas". */
