@@ -28,8 +28,11 @@ export type Next =
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
-  /** Due keys in order, with the time they became due. */
+  /** Due keys, with the time they became due. */
   readonly #due = new Map<string, number>();
+  /** The same keys in order, from #first on: to look for the first of a map costs more the more went before. */
+  #order: string[] = [];
+  #first = 0;
   /** Keys with a worker, with the time they were taken. */
   readonly #taken = new Map<string, number>();
   /** Keys with a worker that became due again. */
@@ -65,16 +68,17 @@ export class WorkQueue {
       return;
     }
     this.#due.set(key, this.#options.clock.nowMs());
+    this.#order.push(key);
     this.#options.onAdd?.();
     this.#options.onDue();
   }
 
   /** The next key and how long it waited; it is the caller's until `done`. */
   take(): { key: string; waitedMs: number } | undefined {
-    const [first] = this.#due;
-    if (first === undefined || this.#isStopped) return undefined;
-    const [key, sinceMs] = first;
+    const key = this.#shift();
+    if (key === undefined) return undefined;
     const nowMs = this.#options.clock.nowMs();
+    const sinceMs = this.#due.get(key) ?? nowMs;
     this.#due.delete(key);
     this.#taken.set(key, nowMs);
     // The worker reads the whole truth, and says anew when it wants to look again.
@@ -99,7 +103,20 @@ export class WorkQueue {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#due.clear();
+    this.#order = [];
+    this.#first = 0;
     this.#again.clear();
+  }
+
+  #shift(): string | undefined {
+    const key = this.#order[this.#first];
+    if (key === undefined) return undefined;
+    this.#first += 1;
+    if (this.#first * 2 >= this.#order.length) {
+      this.#order = this.#order.slice(this.#first);
+      this.#first = 0;
+    }
+    return key;
   }
 
   #waitMs(key: string, next: Next): number | undefined {
