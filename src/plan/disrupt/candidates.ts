@@ -2,7 +2,7 @@ import type { Node, Pod } from "../../model/core.ts";
 import { DO_NOT_DISRUPT_ANNOTATION } from "../../model/labels.ts";
 import { keyOf } from "../../model/object.ts";
 import { type BudgetIndex, budgetBlock, indexBudgets } from "../../model/pod-disruption-budgets.ts";
-import { isDisruptable } from "../../model/pod-predicates.ts";
+import { isActive, isDisruptable } from "../../model/pod-predicates.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { NodePool } from "../../model/resources/node-pool.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
@@ -109,9 +109,12 @@ function podsOf(snapshot: Snapshot, state: StateNode): Pod[] {
 }
 
 /** By our own plans, or by the scheduler's preemption. */
-function nodesExpectingPods({ view, memory, nowMs }: Snapshot): ReadonlySet<string> {
+function nodesExpectingPods(snapshot: Snapshot): ReadonlySet<string> {
+  const { view, memory, nowMs } = snapshot;
   const names = new Set<string>();
-  for (const [name, untilMs] of memory.nominatedUntilMs) if (untilMs > nowMs) names.add(name);
+  if (arePodsOnTheirWay(snapshot)) {
+    for (const [name, untilMs] of memory.nominatedUntilMs) if (untilMs > nowMs) names.add(name);
+  }
   for (const key of view.unboundPods) {
     const pod = view.pods.get(key);
     const preemptsOn = pod?.status?.nominatedNodeName ?? "";
@@ -120,4 +123,13 @@ function nodesExpectingPods({ view, memory, nowMs }: Snapshot): ReadonlySet<stri
     if (boughtFor !== undefined) names.add(boughtFor);
   }
   return names;
+}
+
+/** A nomination is for pods that wait, or that are on a node which goes: without any, nobody is expected anywhere. */
+function arePodsOnTheirWay({ view, stateNodes }: Snapshot): boolean {
+  for (const key of view.unboundPods) {
+    const pod = view.pods.get(key);
+    if (pod !== undefined && isActive(pod)) return true;
+  }
+  return stateNodes.some(({ markedForDeletion, podKeys }) => markedForDeletion && podKeys.length > 0);
 }
