@@ -3,8 +3,8 @@ import { NODE_CLAIMS, NODES } from "../../model/kinds.ts";
 import { NODE_POOL_LABEL } from "../../model/labels.ts";
 import type { Judge, JudgeNeeds } from "./judge.ts";
 
-/** The product looks for strays every two minutes, and may be down or refused for a while. */
-const BOUND_MS = 15 * MINUTE_MS;
+/** Strays are looked for every two minutes, a node may take a quarter of an hour to register, and the product may be down. */
+const BOUND_MS = 22 * MINUTE_MS;
 const PERIOD_MS = 10_000;
 
 /** Law 1: no instance without a claim and no claim without an instance, for longer than the collection takes. */

@@ -10,6 +10,7 @@ export type StockOut = { instanceType?: string; zone?: string; capacityType?: st
 /** What goes wrong in the simulated cloud: offerings sell out, instances die. */
 export class CloudControl {
   readonly #soldOut = new Map<string, StockOut>();
+  #stillborn = 0;
 
   /** @param id to take it back with `restock` */
   sellOut(id: string, what: StockOut): void {
@@ -22,6 +23,18 @@ export class CloudControl {
 
   restockAll(): void {
     this.#soldOut.clear();
+  }
+
+  /** The next `count` instances never come up: they are paid for, but no Node ever appears. */
+  loseNext(count: number): void {
+    this.#stillborn = count;
+  }
+
+  /** Whether the instance that is about to come up is one that never does. */
+  takeStillborn(): boolean {
+    if (this.#stillborn === 0) return false;
+    this.#stillborn -= 1;
+    return true;
   }
 
   /** For the provider: whether an offering cannot be bought at the moment. */

@@ -16,7 +16,7 @@ export function drawPools(random: Random): { objects: DrawnObject[]; offer: Offe
   const arches = random.chance(0.5) ? ["amd64"] : ["amd64", "arm64"];
   const capacityTypes = random.chance(0.3) ? ["on-demand"] : ["on-demand", "spot"];
   const requirements = [is(ARCH_LABEL, arches), is(CAPACITY_TYPE_LABEL, capacityTypes)];
-  const objects = [nodeClass(), pool(random, "general", { requirements })];
+  const objects = [nodeClass(random), pool(random, "general", { requirements })];
   if (random.chance(0.5)) {
     const limits = {
       cpu: String(random.between(8, 40)),
@@ -41,9 +41,15 @@ function is(key: string, values: readonly string[]): unknown {
   return { key, operator: "In", values };
 }
 
-function nodeClass(): DrawnObject {
-  const object = { apiVersion: "karpenter.kwok.sh/v1alpha1", kind: "KWOKNodeClass", metadata: { name: "default" } };
-  return { kind: KWOK_NODE_CLASSES, object: object as KubeObject };
+function nodeClass(random: Random): DrawnObject {
+  const nodeRegistrationDelay = random.pick(["0s", "4s", "25s", "90s"]);
+  const object = {
+    apiVersion: "karpenter.kwok.sh/v1alpha1",
+    kind: "KWOKNodeClass",
+    metadata: { name: "default" },
+    spec: { nodeRegistrationDelay },
+  };
+  return { kind: KWOK_NODE_CLASSES, object: object as unknown as KubeObject };
 }
 
 type PoolFields = { requirements: unknown[]; weight?: number; limits?: unknown; taints?: unknown[]; labels?: unknown };
@@ -69,7 +75,8 @@ function pool(random: Random, name: string, { requirements, weight, limits, tain
       template: {
         ...(labels === undefined ? {} : { metadata: { labels } }),
         spec: {
-          expireAfter: "Never",
+          expireAfter: random.pick(["Never", "Never", "Never", "50m"]),
+          ...(random.chance(0.2) ? { terminationGracePeriod: "4m" } : {}),
           requirements,
           ...(taints === undefined ? {} : { taints }),
           nodeClassRef: { group: "karpenter.kwok.sh", kind: "KWOKNodeClass", name: "default" },

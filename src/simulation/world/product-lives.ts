@@ -30,7 +30,7 @@ export type LivesNeeds = {
   clock: Clock;
   random: Random;
   api: KubeApi;
-  provider(api: KubeApi): CloudProvider;
+  provider(api: KubeApi, clock: Clock): CloudProvider;
   start: StartProduct;
   /** How many processes there are; one of them leads. */
   processes: number;
@@ -91,7 +91,7 @@ export class ProductLives {
     tell(`product ${number} starts`);
     const product = start({
       api: faultyKubeApi(api, needs),
-      provider: (seenApi) => faultyProvider(provider(seenApi), cloudNeeds),
+      provider: (seenApi) => faultyProvider(provider(seenApi, life.clock()), cloudNeeds),
       clock: life.clock(),
       random: own.fork("product"),
       identity: `karpenter-${index}_${number}`,

@@ -59,6 +59,7 @@ export class Story {
   end(): void {
     this.#isOver = true;
     this.#needs.cloud.restockAll();
+    this.#needs.cloud.loseNext(0);
     this.#needs.tell("story: ends, everything can be bought again");
   }
 
@@ -86,7 +87,8 @@ export class Story {
     else if (draw <= 80) this.#addJob();
     else if (draw <= 84) this.#addDeployment();
     else if (draw <= 87) this.#removeDeployment();
-    else if (draw <= 93) this.#killMachine();
+    else if (draw <= 92) this.#killMachine();
+    else if (draw <= 94) this.#loseMachines();
     else this.#sellOut();
   }
 
@@ -179,6 +181,14 @@ export class Story {
     const { name } = random.pick(ours).metadata;
     tell(`story: the machine of ${name} dies`);
     cloud.kill(name, { kubelets, writer, state });
+  }
+
+  #loseMachines(): void {
+    const { random, cloud, tell } = this.#needs;
+    if (!this.#machinesDie) return;
+    const count = random.between(1, 3);
+    tell(`story: the next ${count} machines never come up`);
+    cloud.loseNext(count);
   }
 
   #sellOut(): void {

@@ -1,9 +1,10 @@
 import { Random } from "../../base/random.ts";
 import { MINUTE_MS, SECOND_MS } from "../../base/time.ts";
 import { NODE_CLAIMS, NODES } from "../../model/kinds.ts";
-import { NODE_POOL_LABEL } from "../../model/labels.ts";
+import { DO_NOT_DISRUPT_ANNOTATION, NODE_POOL_LABEL } from "../../model/labels.ts";
 import { crdOf } from "../../model/resources/crd.ts";
 import { CUSTOM_RESOURCES } from "../../model/resources/custom-resources.ts";
+import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { CloudProvider } from "../../ports/cloud-provider.ts";
 import type { KubeApi } from "../../ports/kube-api.ts";
@@ -47,6 +48,17 @@ const START_MS = 1_767_571_200_000;
 const QUIET_MS = 4 * MINUTE_MS;
 /** The watch history is kept this short so that it expires in every world. */
 const WATCH_EVENTS_MAX = 300;
+
+/** The cloud's own view of the API: the Node of an instance that never comes up is not written, and nobody is told. */
+function stillbirths(api: KubeApi, cloud: CloudControl): KubeApi {
+  return {
+    ...api,
+    create: (kind, object, options) =>
+      kind.kind === NODES.kind && cloud.takeStillborn()
+        ? api.create(kind, object, { ...options, dryRun: true })
+        : api.create(kind, object, options),
+  };
+}
 
 /** A world of one seed, not yet begun: see World. */
 export function simulate(options: SimulateOptions): World {
@@ -119,7 +131,7 @@ export class World {
       clock,
       random: drawn,
       api: server.api({ user: "karpenter" }),
-      provider: (api) => provider({ api, clock, isSoldOut }),
+      provider: (api, ownClock) => provider({ api: stillbirths(api, this.cloud), clock: ownClock, isSoldOut }),
       start: product,
       processes: processes ?? drawn.between(1, 2),
       mix: () => (this.#isCalm ? { ...NO_FAULTS, latencyMaxMs: this.mix.latencyMaxMs } : this.mix),
@@ -215,11 +227,17 @@ export class World {
   #isQuiet(): boolean {
     if (this.clock.nowMs() - this.#lastEventMs < QUIET_MS || this.podsWaiting().length > 0) return false;
     for (const { status } of this.cluster.state.of(JOBS).values()) if ((status?.active ?? 0) > 0) return false;
-    for (const { metadata, status } of this.cluster.state.of(NODE_CLAIMS).values()) {
-      const isInitialized = status?.conditions?.some(({ type, status: is }) => type === "Initialized" && is === "True");
-      if (metadata.deletionTimestamp !== undefined || isInitialized !== true) return false;
-    }
+    for (const claim of this.cluster.state.of(NODE_CLAIMS).values()) if (!this.#isSettled(claim)) return false;
     return true;
+  }
+
+  /** Initialized and staying, or waiting for a pod that must not be disturbed: that may take for ever. */
+  #isSettled({ metadata, status }: NodeClaim): boolean {
+    if (metadata.deletionTimestamp !== undefined) {
+      const pods = this.cluster.state.podsOn(status?.nodeName ?? "");
+      return pods.some((pod) => pod.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] === "true");
+    }
+    return status?.conditions?.some(({ type, status: is }) => type === "Initialized" && is === "True") ?? false;
   }
 
   #tick(): void {
