@@ -1,4 +1,5 @@
-import { type Document, isMap, isNode, isPair, isSeq, LineCounter, type Node, parseAllDocuments } from "yaml";
+import { type Document, isMap, isNode, isPair, isSeq, LineCounter, type Node, parse, parseAllDocuments } from "yaml";
+import { readPlainYaml } from "./plain-yaml.ts";
 
 /** One document of a file. */
 export type ManifestDocument = {
@@ -16,7 +17,66 @@ export type TextMistake = { line: number; text: string };
 
 /** The documents of a YAML or JSON text, or what is wrong with it. Empty documents are left out. */
 export function readDocuments(text: string): { documents: ManifestDocument[] } | { mistakes: TextMistake[] } {
-  return readJson(text) ?? readYaml(text);
+  return readJson(text) ?? readLargeYaml(text) ?? readYaml(text);
+}
+
+/** Below this the full reader takes no time that anybody would notice. */
+const LARGE_CHARACTERS = 100_000;
+
+/** A dump of a cluster as kubectl prints it, read fast; undefined when it is small or looks otherwise. */
+function readLargeYaml(text: string): { documents: ManifestDocument[] } | undefined {
+  if (text.length < LARGE_CHARACTERS) return undefined;
+  const lines = text.split("\n");
+  if (lines[0] === "---") lines[0] = "";
+  if (lines.some((line) => /^(?:---|\.\.\.|%)/.test(line))) return undefined;
+  const list = readLargeList(lines);
+  if (list === undefined) return undefined;
+  let slow: ReturnType<typeof readYaml> | undefined;
+  const lineOf: ManifestDocument["lineOf"] = (steps, path) => {
+    const item = steps.length === 2 ? list.itemLines[Number(steps[1])] : undefined;
+    if (path === "" && item !== undefined) return item;
+    slow ??= readYaml(text);
+    return "documents" in slow ? (slow.documents[0]?.lineOf(steps, path) ?? 1) : 1;
+  };
+  return { documents: [{ value: list.value, number: 1, lineOf }] };
+}
+
+/** A map with a list "items". What is unusual in an item costs the time of a full reader for that item. */
+function readLargeList(lines: readonly string[]): { value: unknown; itemLines: number[] } | undefined {
+  const top = lines.indexOf("items:");
+  if (top < 0) return undefined;
+  const dash = `${/^ */.exec(lines[top + 1] ?? "")?.[0] ?? ""}- `;
+  const isEnd = (line: string) => /^[^ #-]/.test(line);
+  let end = top + 1;
+  while (end < lines.length && !isEnd(lines[end] ?? "")) end += 1;
+  const frame = readPlainYaml([...lines.slice(0, top), ...lines.slice(end)])?.value;
+  if (typeof frame !== "object" || frame === null || Array.isArray(frame) || Object.hasOwn(frame, "items")) {
+    return undefined;
+  }
+  const items: unknown[] = [];
+  const itemLines: number[] = [];
+  for (let start = top + 1; start < end; ) {
+    let next = start + 1;
+    while (next < end && !lines[next]?.startsWith(dash)) next += 1;
+    const item = readItem(lines.slice(start, next));
+    if (item === undefined) return undefined;
+    items.push(item.value);
+    itemLines.push(start + 1);
+    start = next;
+  }
+  return { value: { ...frame, items }, itemLines };
+}
+
+function readItem(lines: readonly string[]): { value: unknown } | undefined {
+  let value = readPlainYaml(lines)?.value;
+  if (value === undefined) {
+    try {
+      value = parse(lines.join("\n"), { merge: true, prettyErrors: false });
+    } catch {
+      return undefined;
+    }
+  }
+  return Array.isArray(value) && value.length === 1 ? { value: value[0] } : undefined;
 }
 
 /** JSON is read by the engine, which is a hundred times faster; positions are looked for only when they are needed. */
