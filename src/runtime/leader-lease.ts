@@ -98,7 +98,8 @@ class Candidate implements LeaderLease {
         else if (result === "held by another") this.#lose("another holds the lease");
       } catch (error) {
         this.#mustRead = true;
-        log.debug("could not take or renew the lease", { error });
+        if (this.#renewedMs === undefined) log.debug("could not take the lease", { error });
+        else log.error("could not renew the lease", { error });
       }
       if (!this.#isOver) await clock.sleep(retryMs * (1 + 0.2 * random.fraction()), this.#stopping.signal);
     }

@@ -56,6 +56,8 @@ describe("log", () => {
     const { log, last } = logTo("info");
     log.error("failed", { error: new RangeError("outer", { cause: new TypeError("inner") }) });
     assert.equal(last().error, "outer: inner");
+    log.error("failed", { error: new RangeError("outer: inner", { cause: new TypeError("inner") }) });
+    assert.equal(last().error, "outer: inner");
     log.error("failed", { error: new AggregateError([new TypeError("x"), "y"], "2 of 3 failed") });
     assert.equal(last().error, "2 of 3 failed: x; y");
     log.info("odd", { big: 12n, map: new Map([["a", 1]]), set: new Set([2]), message: "other", level: "other" });

@@ -122,7 +122,9 @@ function plain(_key: string, value: unknown): unknown {
 function textOf(error: unknown): string {
   if (error instanceof AggregateError) return `${error.message}: ${error.errors.map(textOf).join("; ")}`;
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${textOf(error.cause)}` : error.message;
+  const cause = error.cause instanceof Error ? textOf(error.cause) : "";
+  // Many messages quote their cause already.
+  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }
 
 /** "folder/file.ts:12" of the code that logs. */

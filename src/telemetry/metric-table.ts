@@ -6,6 +6,8 @@ export type MetricSpec = {
   readonly help: string;
   /** Upper bounds, ascending, of a histogram. */
   readonly buckets?: readonly number[];
+  /** Samples that stand at 0 from the start, so that a rate over them has a beginning. */
+  readonly presets?: readonly Readonly<Record<string, string>>[];
 };
 
 export type MetricTableOptions = {
@@ -154,11 +156,14 @@ const DISRUPTION: readonly MetricSpec[] = [
     "Disruptions that were begun, once for each NodePool in one.",
   ),
   gauge("karpenter_voluntary_disruption_eligible_nodes", "reason", "Nodes that the last evaluation looked at."),
-  counter(
-    "karpenter_voluntary_disruption_consolidation_timeouts_total",
-    "consolidation_type",
-    "Searches that ended before they had looked at everything.",
-  ),
+  {
+    ...counter(
+      "karpenter_voluntary_disruption_consolidation_timeouts_total",
+      "consolidation_type",
+      "Searches that ended before they had looked at everything.",
+    ),
+    presets: [{ consolidation_type: "multi" }, { consolidation_type: "single" }],
+  },
   counter(
     "karpenter_voluntary_disruption_failed_validations_total",
     "consolidation_type",
@@ -289,8 +294,11 @@ const RUNTIME: readonly MetricSpec[] = [
   gauge("workqueue_unfinished_work_seconds", "name controller", "Age of all work in progress, added up."),
   gauge("workqueue_longest_running_processor_seconds", "name controller", "Age of the oldest work in progress."),
   gauge("leader_election_master_status", "name", "1 while this process leads, 0 while it stands by."),
-  counter("certwatcher_read_certificate_total", "", "Always 0: there is no certificate to read."),
-  counter("certwatcher_read_certificate_errors_total", "", "Always 0: there is no certificate to read."),
+  { ...counter("certwatcher_read_certificate_total", "", "Always 0: there is no certificate to read."), presets: [{}] },
+  {
+    ...counter("certwatcher_read_certificate_errors_total", "", "Always 0: there is no certificate to read."),
+    presets: [{}],
+  },
 ];
 
 /** Kinds whose conditions are watched; the last ones only with the features that bring them. */

@@ -17,8 +17,17 @@ function registry() {
 }
 
 describe("metrics", () => {
-  it("expose nothing before the first sample", () => {
-    assert.equal(registry().metrics.expose(), "");
+  it("expose nothing before the first sample but what starts at 0", () => {
+    const lines = registry().metrics.expose().split("\n");
+    assert.deepEqual(
+      lines.filter((line) => line !== "" && !line.startsWith("#")),
+      [
+        "certwatcher_read_certificate_errors_total 0",
+        "certwatcher_read_certificate_total 0",
+        'karpenter_voluntary_disruption_consolidation_timeouts_total{consolidation_type="multi"} 0',
+        'karpenter_voluntary_disruption_consolidation_timeouts_total{consolidation_type="single"} 0',
+      ],
+    );
   });
 
   it("expose counters and gauges, sorted, with labels escaped and absent labels empty", () => {
@@ -27,8 +36,10 @@ describe("metrics", () => {
     metrics.count("karpenter_nodes_created_total", { zone: "z", nodepool: 'a"\\\n' });
     metrics.count("karpenter_nodes_created_total", { nodepool: "b", zone: "" });
     metrics.gauge("karpenter_cluster_state_synced", 1);
+    const text = metrics.expose();
+    const own = text.slice(text.indexOf("# HELP karpenter_cluster_state_synced"), text.indexOf("# HELP karpenter_vol"));
     assert.equal(
-      metrics.expose(),
+      own,
       [
         "# HELP karpenter_cluster_state_synced 1 while the picture of the cluster is complete.",
         "# TYPE karpenter_cluster_state_synced gauge",

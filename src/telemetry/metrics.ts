@@ -45,6 +45,7 @@ class Registry implements MetricsRegistry {
     for (const spec of table) {
       assert(!this.#families.has(spec.name), "a metric stands in the table once", spec.name);
       this.#families.set(spec.name, { spec, labelNames: new Set(spec.labels), samples: new Map() });
+      for (const labels of spec.presets ?? []) this.count(spec.name, labels, 0);
     }
   }
 
