@@ -112,6 +112,7 @@ class FakeCloud implements CloudProvider {
       spec: { providerID: providerId, taints },
     });
     await this.#clock.sleep(2_000);
+    await withoutTaint(this.#api, node.metadata.name, "node.kubernetes.io/not-ready");
     const now = formatTime(this.#clock.nowMs());
     const ready = {
       type: "Ready",
@@ -223,11 +224,7 @@ class World {
 
   /** Takes the startup taints away, as a daemon would do once it runs. */
   async settleNodes(): Promise<void> {
-    for (const node of await this.nodes()) {
-      const taints = (node.spec.taints ?? []).filter(({ key }) => key !== "cni");
-      const { name } = node.metadata;
-      await this.api.patch(NODES, { name }, { type: "merge", body: { spec: { taints } } });
-    }
+    for (const { metadata } of await this.nodes()) await withoutTaint(this.api, metadata.name, "cni");
   }
 
   pass = (seconds: number): Promise<boolean> => this.clock.runFor(seconds * 1_000);
@@ -237,6 +234,12 @@ class World {
   reasons = (of: string): string[] => [
     ...new Set(this.events.filter(({ object }) => object.kind === of).map(({ reason }) => reason)),
   ];
+}
+
+async function withoutTaint(api: KubeApi, name: string, key: string): Promise<void> {
+  const node = await api.get(NODES, { name });
+  const taints = (node.spec.taints ?? []).filter((taint) => taint.key !== key);
+  await api.patch(NODES, { name }, { type: "merge", body: { spec: { taints } } });
 }
 
 function now({ clock }: World): string {
@@ -314,7 +317,18 @@ describe("from pods to nodes", () => {
       assert.match(metadata.annotations?.["karpenter.sh/nodepool-hash"] ?? "", /^\d+$/);
       world.operators[0]?.refreshMetrics();
       assert.ok((world.metrics.read("karpenter_nodepools_cost_total", { nodepool: "default" }) ?? 0) > 0);
-      assert.match(world.metrics.expose(), /operator_nodeclaim_status_condition_count\{[^}]*type="Launched"/);
+      const text = world.metrics.expose();
+      for (const line of [
+        /operator_nodeclaim_status_condition_count\{[^}]*type="Launched"/,
+        /operator_status_condition_transitions_total\{[^}]*kind="NodeClaim"/,
+        /karpenter_nodes_allocatable\{[^}]*resource_type="cpu"/,
+        /karpenter_pods_state\{[^}]*phase="Pending"/,
+        /karpenter_cluster_state_synced 1/,
+        /karpenter_scheduler_pending_pods_by_effective_zone_count\{[^}]*zone="flexible"\} 1/,
+      ]) {
+        assert.match(text, line);
+      }
+      assert.ok(world.reasons("NodeClaim").includes("Registered"), "a condition that changes is told");
     }));
 
   it("does not wait for claims that are not launched yet, and counts them", () =>
@@ -393,6 +407,56 @@ describe("from pods to nodes", () => {
       await world.pass(2);
       assert.equal((await world.claims()).length, 1);
     }));
+});
+
+describe("pools that cannot be used", () => {
+  const other = { group: "karpenter.k8s.aws", kind: "EC2NodeClass", name: "default" };
+  type Case = { given: string; change: Draft<NodePool>["spec"]["template"]["spec"]; type: string; reason: string };
+  const table: Case[] = [
+    {
+      given: "no such class",
+      change: { nodeClassRef: { ...nodeClassRef, name: "none" }, requirements: [] },
+      type: "NodeClassReady",
+      reason: "NodeClassNotFound",
+    },
+    {
+      given: "a class nobody here serves",
+      change: { nodeClassRef: other, requirements: [] },
+      type: "NodeClassReady",
+      reason: "NodeClassNotServed",
+    },
+    {
+      given: "taints that are there twice",
+      change: {
+        nodeClassRef,
+        requirements: [],
+        taints: [{ key: "a", effect: "NoSchedule" }],
+        startupTaints: [{ key: "a", effect: "NoSchedule" }],
+      },
+      type: "ValidationSucceeded",
+      reason: "NodePoolValidationFailed",
+    },
+  ];
+  for (const { given, change, type, reason } of table) {
+    it(`${given}: ${reason}, and the other pool goes on`, () =>
+      inWorld(async (world) => {
+        await world.api.create(NODE_POOLS, {
+          ...pool,
+          metadata: { name: "bad" },
+          spec: { template: { spec: change }, weight: 100 },
+        });
+        world.start();
+        await world.pass(2);
+        assert.equal(findCondition(await world.pool("bad"), type)?.reason, reason);
+        assert.equal(findCondition(await world.pool("bad"), "Ready")?.status === "True", false);
+        await world.addPods(1);
+        await world.pass(5);
+        assert.deepEqual(
+          (await world.claims()).map(({ metadata }) => metadata.labels?.["karpenter.sh/nodepool"]),
+          ["default"],
+        );
+      }));
+  }
 });
 
 describe("nothing is bought twice", () => {

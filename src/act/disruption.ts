@@ -42,8 +42,8 @@ class Disruption implements Controller {
   readonly initialKeys = [""];
   readonly #needs: Needs;
   readonly #queue: DisruptionQueue;
-  /** A decision that waits to be checked: uids of claims, and when. */
-  #proposal: { claims: ReadonlySet<string>; dueMs: number } | undefined;
+  /** Nodes that wait for the check of the decision to disrupt them: by the claim's uid, when that is due. */
+  readonly #proposed = new Map<string, number>();
   #pools: ReadonlySet<string> = new Set();
   #lastMs = Number.NEGATIVE_INFINITY;
   #reportedMs = Number.NEGATIVE_INFINITY;
@@ -89,27 +89,30 @@ class Disruption implements Controller {
   /** Makes, awaits or carries out a decision; returns when to look again. */
   async #disruptEmpty(): Promise<number> {
     const { clock, settings } = this.#needs;
-    if (this.#proposal !== undefined) {
-      const restMs = this.#proposal.dueMs - clock.nowMs();
-      if (restMs > 0) return restMs;
-      await this.#carryOut(this.#proposal.claims);
-    }
+    const due = [...this.#proposed].filter(([, dueMs]) => dueMs <= clock.nowMs()).map(([uid]) => uid);
+    if (due.length > 0) await this.#carryOut(new Set(due));
     const startMs = clock.nowMs();
     const snapshot = this.#snapshot();
-    const plan = planEmptiness(snapshot, { underway: this.#queue.underway() });
-    this.#observeDuration(clock.nowMs() - startMs);
+    const proposed = new Set(this.#proposed.keys());
+    const plan = planEmptiness(snapshot, { underway: this.#queue.underway(), proposed });
+    const nowMs = clock.nowMs();
+    this.#observeDuration(nowMs - startMs);
     this.#report(snapshot, plan);
-    if (plan.chosen.length === 0) return POLL_MS;
-    const claims = new Set(plan.chosen.map(({ claim }) => claim.metadata.uid));
-    this.#proposal = { claims, dueMs: clock.nowMs() + settings.disruptionValidationDelayMs };
-    return settings.disruptionValidationDelayMs;
+    const chosen = new Set(plan.chosen.map(({ claim }) => claim.metadata.uid));
+    const dropped = [...proposed].filter((uid) => !chosen.has(uid));
+    for (const uid of dropped) this.#proposed.delete(uid);
+    this.#countFailed(dropped.length);
+    for (const uid of chosen) {
+      if (!proposed.has(uid)) this.#proposed.set(uid, nowMs + settings.disruptionValidationDelayMs);
+    }
+    return Math.min(POLL_MS, ...[...this.#proposed.values()].map((dueMs) => dueMs - nowMs));
   }
 
   /** Checks a decision against the cluster as it is now, past all watches, and starts what is left of it. */
   async #carryOut(claims: ReadonlySet<string>): Promise<void> {
     const { memory, metrics } = this.#needs;
     await this.#refresh();
-    this.#proposal = undefined;
+    for (const uid of claims) this.#proposed.delete(uid);
     const { chosen } = planEmptiness(this.#snapshot(), { underway: this.#queue.underway(), only: claims });
     // From here on no plan counts on these nodes.
     memory.markForDeletion(chosen.map(({ claim }) => claim.metadata.name));
@@ -117,14 +120,7 @@ class Disruption implements Controller {
     const candidates = chosen.filter((_, i) => marked[i]);
     const abandoned = chosen.filter((_, i) => !marked[i]);
     memory.unmarkForDeletion(abandoned.map(({ claim }) => claim.metadata.name));
-    const failures = claims.size - candidates.length;
-    if (failures > 0) {
-      metrics.count(
-        "karpenter_voluntary_disruption_failed_validations_total",
-        { consolidation_type: "empty" },
-        failures,
-      );
-    }
+    this.#countFailed(claims.size - candidates.length);
     if (candidates.length === 0) return;
     this.#queue.start({ reason: "Empty", consolidationType: "empty", candidates });
     await this.#queue.advance();
@@ -203,6 +199,11 @@ class Disruption implements Controller {
     this.#reportedMs = snapshot.nowMs;
     reportEmptiness(this.#needs, snapshot, plan);
     this.#pools = reportBudgets(this.#needs, snapshot, this.#pools);
+  }
+
+  #countFailed(nodes: number): void {
+    const labels = { consolidation_type: "empty" };
+    if (nodes > 0) this.#needs.metrics.count("karpenter_voluntary_disruption_failed_validations_total", labels, nodes);
   }
 
   #observeDuration(ms: number): void {

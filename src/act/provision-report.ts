@@ -2,11 +2,13 @@ import { MINUTE_MS, SECOND_MS } from "../base/time.ts";
 import type { ProvisionPlan } from "../plan/provision/provision-plan.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { type Created, someOf } from "./create-claims.ts";
+import { podsByEffectiveZone } from "./effective-zones.ts";
 import type { Needs } from "./ports.ts";
 
 const FAILED_SCHEDULING_DEDUPE_MS = 5 * MINUTE_MS;
 const NO_TYPES_DEDUPE_MS = MINUTE_MS;
 const NOMINATION_MIN_MS = 10 * SECOND_MS;
+const PENDING_BY_ZONE = "karpenter_scheduler_pending_pods_by_effective_zone_count";
 const CONTROLLER = { controller: "provisioner" };
 
 /** Tells of a plan that has been carried out: nominations, events, metrics, logs. */
@@ -22,6 +24,7 @@ export function reportPlan(
   metrics.observe("karpenter_scheduler_scheduling_duration_seconds", durationMs / SECOND_MS, CONTROLLER);
   metrics.gauge("karpenter_scheduler_unschedulable_pods_count", plan.unschedulable.length, CONTROLLER);
   metrics.gauge("karpenter_scheduler_ignored_pods_count", plan.ignored.length);
+  showZones(needs, snapshot);
   const placed = [...plan.newNodeClaims, ...plan.existingNodes].flatMap(({ pods }) => pods);
   if (created.length === 0 && plan.unschedulable.length === 0) return;
   log.info("planned pods", {
@@ -31,6 +34,13 @@ export function reportPlan(
     "unschedulable-count": plan.unschedulable.length,
     duration: `${durationMs}ms`,
   });
+}
+
+function showZones({ metrics }: Needs, snapshot: Snapshot): void {
+  metrics.forget(PENDING_BY_ZONE, CONTROLLER);
+  for (const [zone, count] of podsByEffectiveZone(snapshot)) {
+    metrics.gauge(PENDING_BY_ZONE, count, { ...CONTROLLER, zone });
+  }
 }
 
 /** Pods are told where they are expected; those nodes are left alone until the pods had time to come. */

@@ -28,6 +28,7 @@ export function refreshStateMetrics(needs: Needs): void {
   refreshPools(needs);
   needs.metrics.gauge("karpenter_cluster_state_node_count", states.length);
   needs.metrics.gauge("karpenter_cluster_state_synced", mirror.isSynced() ? 1 : 0);
+  needs.metrics.gauge("karpenter_cluster_state_unsynced_time_seconds", mirror.unsyncedMs() / SECOND_MS);
 }
 
 function refreshNodes({ mirror, clock, metrics, provider }: Needs, states: readonly StateNode[]): void {

@@ -27,6 +27,8 @@ export interface Mirror {
   view(): ClusterView;
   /** True once every kind has been listed. It stays true: later gaps are only delay. */
   isSynced(): boolean;
+  /** How long it has been incomplete; 0 once isSynced is true. */
+  unsyncedMs(): number;
   /** Resolves when isSynced is true, or when the mirror is stopped. */
   whenSynced(): Promise<void>;
   /** Calls `listener` for each change, in order, after the maps have changed. The returned function ends that. */
@@ -52,9 +54,13 @@ class ListWatchMirror implements Mirror {
   readonly #byApiKind = new Map<string, WatchedKind>();
   readonly #notListed = new Set<string>();
   readonly #synced = Promise.withResolvers<void>();
+  readonly #clock: Clock;
+  readonly #startMs: number;
 
   constructor({ api, clock, random, log, nodeClasses }: MirrorOptions) {
     this.#log = log.with({ logger: "mirror" });
+    this.#clock = clock;
+    this.#startMs = clock.nowMs();
     const kinds = watchedKinds(nodeClasses);
     for (const watched of kinds) {
       this.#byApiKind.set(`${apiVersionOf(watched.kind)} ${watched.kind.kind}`, watched);
@@ -89,6 +95,10 @@ class ListWatchMirror implements Mirror {
 
   isSynced(): boolean {
     return this.#notListed.size === 0;
+  }
+
+  unsyncedMs(): number {
+    return this.isSynced() ? 0 : this.#clock.nowMs() - this.#startMs;
   }
 
   whenSynced(): Promise<void> {
