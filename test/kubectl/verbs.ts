@@ -568,6 +568,13 @@ const WRITING: readonly Step[] = [
     args: words("drain node-a --ignore-daemonsets --delete-emptydir-data --timeout=20s"),
     expect: [/evicting pod default\/web-2-a/, /node\/node-a drained/],
   },
+  {
+    verb: "drain against a budget",
+    args: words("drain node-b --pod-selector=app=web --timeout=2s"),
+    expect: [/Cannot evict pod as it would violate the pod's disruption budget/],
+    exitCode: 1,
+  },
+  { verb: "uncordon after it", args: words("uncordon node-b"), expect: [/node\/node-b uncordoned/] },
   { verb: "drain, result", args: words("get pods"), expect: [/web-2-b/, /agent-a/], not: [/web-2-a/] },
   {
     verb: "delete",

@@ -131,8 +131,16 @@ export function withManagedFields(write: Pick<Write, "engine" | "resource">, sto
   if (known !== undefined) return known;
   const managedFields = managedFieldsOf(stored.owners, viewOf(write.engine, write.resource));
   const shown = { ...stored.object, metadata: { ...stored.object.metadata, managedFields } };
+  for (const oldest of shownWithFields.keys()) {
+    if (shownWithFields.size < SHOWN_MAX) break;
+    shownWithFields.delete(oldest);
+  }
   shownWithFields.set(stored, shown);
   return shown;
 }
-/** One version of an object goes to many watchers: they share what they are shown, and what it is printed as. */
-const shownWithFields = new WeakMap<Stored, RawObject>();
+/**
+ * One version of an object goes to many watchers at about the same time: they share what they are shown, and what it is
+ * printed as. Only the latest are kept, as fields and their owners take more memory than the object.
+ */
+const shownWithFields = new Map<Stored, RawObject>();
+const SHOWN_MAX = 512;

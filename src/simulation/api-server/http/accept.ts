@@ -1,5 +1,7 @@
 /** What a client would like to be answered, read from its Accept header. */
 export type Accept = {
+  /** JSON is among what it can read: this server writes nothing else. */
+  takesJson: boolean;
   /** Tables of cells instead of objects, as `kubectl get` prints them. */
   wantsTable: boolean;
   /** Objects without spec and status. */
@@ -10,7 +12,12 @@ export type Accept = {
 
 /** Reads "application/json;as=Table;v=v1;g=meta.k8s.io,application/json" and the like; the first form that we know counts. */
 export function readAccept(header: string | undefined): Accept {
-  const accept: Accept = { wantsTable: false, wantsMetadataOnly: false, wantsAggregatedDiscovery: false };
+  const accept: Accept = {
+    takesJson: header === undefined || header.trim() === "" || JSON_AMONG.test(header),
+    wantsTable: false,
+    wantsMetadataOnly: false,
+    wantsAggregatedDiscovery: false,
+  };
   for (const option of (header ?? "").split(",")) {
     const parameters = new Map(
       option
@@ -32,3 +39,5 @@ export function readAccept(header: string | undefined): Accept {
   }
   return accept;
 }
+
+const JSON_AMONG = /(^|,)\s*(application\/json|application\/\*|\*\/\*)\s*([;,]|$)/;

@@ -5,6 +5,7 @@ import type { ResourceDefinition } from "../resource-definitions.ts";
 import type { Accept } from "./accept.ts";
 import type { OpenApi } from "./openapi.ts";
 import type { ForwardSource, LogSource, UsageSource } from "./sources.ts";
+import type { EventTexts } from "./watch-stream.ts";
 
 /** What every request of one served API can use. */
 export type Served = {
@@ -14,6 +15,7 @@ export type Served = {
   usage: UsageSource | undefined;
   forward: ForwardSource | undefined;
   openApi: OpenApi;
+  texts: EventTexts;
   /** Resources that this side answers by itself, beside those of the core. */
   virtual: readonly ResourceDefinition[];
 };

@@ -45,10 +45,12 @@ describe("paths of resources", () => {
 });
 
 describe("the Accept header", () => {
-  const nothing = { wantsTable: false, wantsMetadataOnly: false, wantsAggregatedDiscovery: false };
+  const nothing = { takesJson: true, wantsTable: false, wantsMetadataOnly: false, wantsAggregatedDiscovery: false };
   for (const { header, want } of [
     { header: undefined, want: nothing },
     { header: "application/json", want: nothing },
+    { header: "text/html, */*", want: nothing },
+    { header: "application/vnd.kubernetes.protobuf", want: { ...nothing, takesJson: false } },
     {
       header:
         "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",

@@ -8,6 +8,9 @@ export const unknownPath = (): ApiError =>
 export const methodNotAllowedOnPath = (): ApiError =>
   refusal(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {});
 
+export const notAcceptable = (): ApiError =>
+  refusal(406, "NotAcceptable", "only the following media types are accepted: application/json");
+
 export const unknownBodyFormat = (accepted: readonly string[]): ApiError =>
   unsupportedMediaType(
     `the body of the request was in an unknown format - accepted media types include: ${accepted.join(", ")}`,

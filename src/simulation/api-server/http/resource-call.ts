@@ -4,7 +4,7 @@ import type { ApiRequest, ObjectListBody, RawObject, RequestQuery, Verb } from "
 import type { ResourceDefinition } from "../resource-definitions.ts";
 import { AUTOSCALING_V1, autoscalerToV1, autoscalerToV2 } from "./autoscaling-v1.ts";
 import { type Answered, answerJson, type Call } from "./call.ts";
-import { methodNotAllowedOnPath, unknownPath } from "./http-refusals.ts";
+import { methodNotAllowedOnPath, notAcceptable, unknownPath } from "./http-refusals.ts";
 import { METRICS_RESOURCES, usageOf } from "./metrics-api.ts";
 import { servePodLog } from "./pod-logs.ts";
 import { patchTypeOf, readBody, readObject, readPatch } from "./request-body.ts";
@@ -27,9 +27,10 @@ export async function resourceCall(call: Call, path: ResourcePath): Promise<Answ
     if (path.subresource === "log") return podLogCall(call, path, resource);
     if (path.subresource !== undefined && STREAMS.has(path.subresource)) throw needsUpgrade(path.subresource);
   }
+  if (!call.accept.takesJson) throw notAcceptable();
   const request = await requestOf(call, path, resource);
   if (request.verb === "watch") {
-    streamWatch(call.served.server, request, call.response, eventForm(call, resource));
+    streamWatch(call.served, request, call.response, eventForm(call, resource));
     return "answered";
   }
   const { code, body, warnings } = call.served.server.handle(request);

@@ -279,6 +279,9 @@ describe("the simulated API server over HTTP", () => {
       assert.ok(!bare.text.includes('"data"'));
       assert.equal((await ask(maps())).json["kind"], "ConfigMapList");
     });
+    it("are not given to those who cannot read JSON", async () => {
+      assert.equal((await ask(maps(), { headers: { accept: "application/vnd.kubernetes.protobuf" } })).code, 406);
+    });
     it("warn in a header about fields that are dropped", async () => {
       const body = JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "odd" }, what: 1 });
       const reply = await ask(`${maps()}?fieldValidation=Warn`, { method: "POST", body });

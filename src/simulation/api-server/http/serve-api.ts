@@ -66,6 +66,7 @@ export async function serveApi(options: ServeOptions): Promise<ServedApi> {
     usage: options.usage,
     forward: options.forward,
     openApi: openApiOf(options.server, virtual),
+    texts: new Map(),
     virtual,
   };
   const http = createServer((request, response) => {
@@ -120,7 +121,12 @@ async function answer(served: Served, request: IncomingMessage, response: Server
 
 function refuse(call: Call, { code, status }: ApiError): void {
   const retryAfter = status.details?.retryAfterSeconds;
-  answerJson(call, code, status, retryAfter === undefined ? {} : { "retry-after": String(retryAfter) });
+  answerJson(
+    call,
+    code,
+    status,
+    retryAfter === undefined || retryAfter <= 0 ? {} : { "retry-after": String(retryAfter) },
+  );
 }
 
 function callOf(served: Served, request: IncomingMessage, response: ServerResponse): Call {

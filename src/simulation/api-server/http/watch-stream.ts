@@ -18,7 +18,12 @@ const PENDING_BYTES_MAX = 16 * 1024 * 1024;
  * Streams a watch as lines of JSON until either side ends it.
  * @throws ApiError when the watch cannot start: nothing has been written then
  */
-export function streamWatch(server: ApiServer, request: ApiRequest, response: ServerResponse, form: EventForm): void {
+export function streamWatch(
+  { server, texts }: { server: ApiServer; texts: EventTexts },
+  request: ApiRequest,
+  response: ServerResponse,
+  form: EventForm,
+): void {
   let isFirst = true;
   let isOver = false;
   let watch: RawWatch | undefined;
@@ -32,7 +37,7 @@ export function streamWatch(server: ApiServer, request: ApiRequest, response: Se
   watch = server.watch(request, {
     onEvent: (event) => {
       if (isOver) return;
-      response.write(lineOf(event, form, isFirst));
+      response.write(lineOf(texts, event, form, isFirst));
       isFirst = false;
       if (response.writableLength > PENDING_BYTES_MAX) end(expired("the watch is too slow to keep up").status);
     },
@@ -48,17 +53,21 @@ export function streamWatch(server: ApiServer, request: ApiRequest, response: Se
 }
 
 type Line = { stamp: number; text: Buffer };
-/** Every event goes to many watchers: its text is made once per form. */
-const lines = new WeakMap<RawObject, Map<string, Line>>();
+/** Every event goes to many watchers at about the same time: its text is made once per form. The latest are kept. */
+export type EventTexts = Map<RawObject, Map<string, Line>>;
+const TEXTS_MAX = 256;
 
-function lineOf(event: RawWatchEvent, form: EventForm, isFirst: boolean): Buffer {
+function lineOf(texts: EventTexts, event: RawWatchEvent, form: EventForm, isFirst: boolean): Buffer {
   const key = `${event.type} ${form.key} ${isFirst}`;
   const stamp = form.stamp();
-  const known = lines.get(event.object) ?? new Map<string, Line>();
+  const known = texts.get(event.object) ?? new Map<string, Line>();
   const line = known.get(key);
   if (line !== undefined && line.stamp === stamp) return line.text;
   const text = Buffer.from(`${JSON.stringify({ type: event.type, object: form.toBody(event.object, isFirst) })}\n`);
-  // A bookmark is made for one watcher.
-  if (event.type !== "BOOKMARK") lines.set(event.object, known.set(key, { stamp, text }));
+  for (const oldest of texts.keys()) {
+    if (texts.size < TEXTS_MAX) break;
+    texts.delete(oldest);
+  }
+  texts.set(event.object, known.set(key, { stamp, text }));
   return text;
 }
