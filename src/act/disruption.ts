@@ -110,7 +110,7 @@ class Disruption implements Controller {
 
   /** Checks a decision against the cluster as it is now, past all watches, and starts what is left of it. */
   async #carryOut(claims: ReadonlySet<string>): Promise<void> {
-    const { memory, metrics } = this.#needs;
+    const { memory } = this.#needs;
     await this.#refresh();
     for (const uid of claims) this.#proposed.delete(uid);
     const { chosen } = planEmptiness(this.#snapshot(), { underway: this.#queue.underway(), only: claims });

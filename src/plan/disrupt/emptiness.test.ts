@@ -279,6 +279,17 @@ describe("emptiness: which node goes", () => {
     assert.deepEqual(plan([...objects, pod("p", "b")], {}, [], ["claim-b"]).chosen, []);
   });
 
+  it("a node that waits for its check keeps its place before others", () => {
+    const objects = [pool({ budgets: [{ nodes: "1" }] }), ...nodePair("a"), ...nodePair("b")];
+    const { snapshot, chosen } = plan(objects);
+    assert.deepEqual(chosen, ["a"]);
+    const again = planEmptiness(snapshot, { underway: new Set(), proposed: new Set(["claim-b"]) });
+    assert.deepEqual(
+      again.chosen.map(({ node }) => node.metadata.name),
+      ["b"],
+    );
+  });
+
   it("a budget counts nodes that are going or not ready, also those of other commands", () => {
     const sick = nodePair("d", {
       node: (n) => Object.assign(n.status ?? {}, { conditions: [{ type: "Ready", status: "False" }] }),

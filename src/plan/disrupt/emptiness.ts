@@ -5,7 +5,7 @@ import { type PoolBudget, poolBudgets } from "./budgets.ts";
 import { type Blocked, type Candidate, findCandidates } from "./candidates.ts";
 
 export type EmptinessPlan = {
-  /** To be deleted: within the budgets, in order of name. */
+  /** To be deleted: within the budgets, those proposed earlier first, then in order of name. */
   chosen: Candidate[];
   /** Empty and ready to go; more than `chosen` where a budget holds some back. */
   eligible: Candidate[];
@@ -20,18 +20,23 @@ export type EmptinessOptions = {
   underway: ReadonlySet<string>;
   /** When a decision is checked again: uids of the claims that were chosen then. */
   only?: ReadonlySet<string>;
+  /** Uids of claims that wait for their check: they keep their place in the budget before others. */
+  proposed?: ReadonlySet<string>;
 };
 
 /**
  * Nodes that no pod needs. Pods that come back elsewhere keep a node; DaemonSets' and static pods, ended pods and those
  * on their way out do not. (Upstream also takes nodes whose pods all have an extremely low priority for empty.)
  */
-export function planEmptiness(snapshot: Snapshot, { underway, only }: EmptinessOptions): EmptinessPlan {
+export function planEmptiness(snapshot: Snapshot, { underway, only, proposed }: EmptinessOptions): EmptinessPlan {
   const budgets = poolBudgets(snapshot, "Empty");
   const { candidates, blocked } = findCandidates(snapshot, underway);
   const dynamic = candidates.filter(({ pool }) => pool.spec.replicas === undefined);
   const isOff = ({ pool }: Candidate): boolean => pool.spec.disruption?.consolidateAfter === "Never";
-  const eligible = dynamic.filter((candidate) => !isOff(candidate) && isSpare(candidate));
+  const isFirst = ({ claim }: Candidate): boolean => proposed?.has(claim.metadata.uid) === true;
+  const eligible = dynamic
+    .filter((candidate) => !isOff(candidate) && isSpare(candidate))
+    .sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)));
   const room = new Map([...budgets].map(([name, { remaining }]) => [name, remaining]));
   const chosen: Candidate[] = [];
   for (const candidate of eligible) {
