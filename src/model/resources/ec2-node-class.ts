@@ -421,4 +421,3 @@ export const EC2_NODE_CLASS_SCHEMA = Type.Object(
 );
 
 export type Ec2NodeClass = Static<typeof EC2_NODE_CLASS_SCHEMA>;
-export type Ec2NodeClassSpec = Static<typeof SPEC>;

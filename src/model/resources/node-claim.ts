@@ -54,5 +54,3 @@ export const NODE_CLAIM_SCHEMA = Type.Object(
 );
 
 export type NodeClaim = Static<typeof NODE_CLAIM_SCHEMA>;
-export type NodeClaimSpec = Static<typeof SPEC>;
-export type NodeClaimStatus = Static<typeof STATUS>;

@@ -167,9 +167,5 @@ export const NODE_POOL_SCHEMA = Type.Object(
 
 export type NodePool = Static<typeof NODE_POOL_SCHEMA>;
 export type NodePoolSpec = Static<typeof SPEC>;
-export type NodePoolStatus = Static<typeof STATUS>;
-export type NodePoolTemplate = NodePoolSpec["template"];
 export type NodePoolTemplateSpec = Static<typeof TEMPLATE_SPEC>;
-export type Disruption = Static<typeof DISRUPTION>;
 export type Budget = Static<typeof BUDGET>;
-export type NodeClassRef = NodePoolTemplateSpec["nodeClassRef"];

@@ -13,9 +13,6 @@ const regions: Readonly<Record<string, RegionData>> = ec2.regions;
 /** The regions that the catalogue knows. */
 export const CATALOGUE_REGIONS: readonly string[] = Object.keys(regions);
 
-/** Where the facts come from, and the day of the prices. */
-export const CATALOGUE_ORIGIN: Readonly<{ hardware: string; prices: string; pricesDate: string }> = ec2.origin;
-
 const cache = new Map<string, readonly InstanceType[]>();
 
 /**
