@@ -166,6 +166,4 @@ export const NODE_POOL_SCHEMA = Type.Object(
 );
 
 export type NodePool = Static<typeof NODE_POOL_SCHEMA>;
-export type NodePoolSpec = Static<typeof SPEC>;
-export type NodePoolTemplateSpec = Static<typeof TEMPLATE_SPEC>;
 export type Budget = Static<typeof BUDGET>;
