@@ -76,7 +76,33 @@ function containerErrors(container: JsonObject, path: string): FieldError[] {
   for (const [i, variable] of objectsAt(container, "env").entries()) {
     if ((textAt(variable, "name") ?? "") === "") errors.push(required(`${path}.env[${i}].name`));
   }
-  return [...errors, ...resourcesErrors(objectAt(container, "resources"), `${path}.resources`)];
+  const resources = objectAt(container, "resources");
+  return [
+    ...errors,
+    ...resourcesErrors(resources, `${path}.resources`),
+    ...containerResourceErrors(resources, `${path}.resources`),
+  ];
+}
+
+const CONTAINER_RESOURCES = new Set(["cpu", "memory", "ephemeral-storage"]);
+
+/** Names that containers cannot ask for, and extended resources that are requested without a limit. */
+function containerResourceErrors(resources: JsonObject | undefined, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const limits = objectAt(resources, "limits") ?? {};
+  for (const field of ["limits", "requests"]) {
+    for (const name of Object.keys(objectAt(resources, field) ?? {})) {
+      if (name.includes("/") || name.startsWith("hugepages-") || CONTAINER_RESOURCES.has(name)) continue;
+      errors.push(invalid(`${path}.${field}[${name}]`, name, "must be a standard resource for containers"));
+    }
+  }
+  for (const name of Object.keys(objectAt(resources, "requests") ?? {})) {
+    const isExtended = name.includes("/") && !name.includes("kubernetes.io/");
+    if (isExtended && limits[name] === undefined) {
+      errors.push(required(`${path}.limits`, "Limit must be set for non overcommitable resources"));
+    }
+  }
+  return errors;
 }
 
 function portsErrors(container: JsonObject, path: string): FieldError[] {

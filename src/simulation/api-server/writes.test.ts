@@ -94,6 +94,22 @@ describe("creating objects", () => {
       message: /quantities must match the regular expression/,
     },
     {
+      given: "a resource that containers do not have",
+      object: podNamed("p", {
+        spec: { containers: [{ name: "a", image: "b", resources: { requests: { cpus: "1" } } }] },
+      }),
+      code: 422,
+      message: /requests\[cpus\]: Invalid value: "cpus": must be a standard resource for containers/,
+    },
+    {
+      given: "an extended resource without a limit",
+      object: podNamed("p", {
+        spec: { containers: [{ name: "a", image: "b", resources: { requests: { "nvidia.com/gpu": 1 } } }] },
+      }),
+      code: 422,
+      message: /resources.limits: Required value: Limit must be set for non overcommitable resources/,
+    },
+    {
       given: "a request above its limit",
       object: podNamed("p", {
         spec: { containers: [{ name: "a", image: "b", resources: { requests: { cpu: 2 }, limits: { cpu: "1" } } }] },
