@@ -40,8 +40,9 @@ export type ClassRules = {
 export function podClassesOf(pods: readonly Pod[], rules: ClassRules): readonly PodClass[] {
   const looks = rules.repulsions.length > 0 || rules.hostRules.looksAtLabels;
   const bySpec = new Map<string, { key: string; sample: Pod; pods: Pod[] }>();
+  const selections = new Map<string, string>();
   for (const pod of pods) {
-    const key = looks ? `${specKey(pod)}\n${selectionKey(pod, rules)}` : specKey(pod);
+    const key = looks ? selectedKey(pod, rules, selections) : specKey(pod);
     const known = bySpec.get(key);
     if (known === undefined) bySpec.set(key, { key, sample: pod, pods: [pod] });
     else known.pods.push(pod);
@@ -147,9 +148,16 @@ function mapKey(map: Readonly<Record<string, string | number>>): string {
   return `${key}}`;
 }
 
-/** Which of the rules that look at labels select the pod. */
-function selectionKey(pod: Pod, { repulsions, hostRules }: ClassRules): string {
-  let key = "";
-  for (const repulsion of repulsions) key += repulsion.selects(pod) ? "1" : "0";
-  return `${key}${hostRules.selectionKey(pod)}`;
+/** The spec's key with which of the rules that look at labels select the pod; pods of one workload are looked at once. */
+function selectedKey(pod: Pod, { repulsions, hostRules }: ClassRules, known: Map<string, string>): string {
+  const spec = specKey(pod);
+  const { namespace = "", labels } = pod.metadata;
+  const full = `${spec}\n${namespace}${labels === undefined ? "" : mapKey(labels)}`;
+  const before = known.get(full);
+  if (before !== undefined) return before;
+  let selected = "";
+  for (const repulsion of repulsions) selected += repulsion.selects(pod) ? "1" : "0";
+  const key = `${spec}\n${selected}${hostRules.selectionKey(pod)}`;
+  known.set(full, key);
+  return key;
 }

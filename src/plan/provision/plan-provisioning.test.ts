@@ -819,6 +819,12 @@ describe("minValues", () => {
     const objects = [nodePool({ requirements: [atLeast(3)] }), pod({ name: "p", cpu: 7 })];
     assert.equal(inWords(planProvisioning(clusterOf({ objects }))), "left p: MinValuesNotMet");
   });
+  it("BestEffort keeps the number while it can", () => {
+    const objects = [nodePool({ requirements: [atLeast(3)] }), pods(4, { name: "p", cpu: 3 })];
+    const plan = planProvisioning(clusterOf({ objects, settings: { minValuesPolicy: "BestEffort" } }));
+    assert.equal(plan.unschedulable.length, 0);
+    for (const { instanceTypes } of plan.newNodeClaims) assert.ok(instanceTypes.length >= 3);
+  });
   it("BestEffort lowers the number and says so", () => {
     const objects = [nodePool({ requirements: [atLeast(3)] }), pod({ name: "p", cpu: 7 })];
     const [claim] = planProvisioning(clusterOf({ objects, settings: { minValuesPolicy: "BestEffort" } })).newNodeClaims;

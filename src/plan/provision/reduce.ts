@@ -72,7 +72,15 @@ export function reduce(snapshot: Snapshot, pods: readonly Pod[], pools: readonly
   const kindTypes = kinds.map((kind, k) =>
     typesOfKind(kind, kindDaemons[k] ?? [], { pools, columns, dimensions, hostRules }),
   );
-  const shapeInput = { snapshot, pools, kinds, kindTypes, dimensions, demand: totalNeed(classes, dimensions) };
+  const shapeInput = {
+    snapshot,
+    pools,
+    kinds,
+    kindTypes,
+    dimensions,
+    demand: totalNeed(classes, dimensions),
+    classes: numbered.map((one) => ({ need: needOf(one, dimensions), terms: one.levelTerms.flat() })),
+  };
   const shapeTable = shapeTableOf(shapeInput, true);
   const binRoom = roomOfNodes(snapshot, bins, daemons, hostRules, dimensions);
   const facts: PlacementFacts = {
@@ -94,12 +102,12 @@ export function reduce(snapshot: Snapshot, pods: readonly Pod[], pools: readonly
     stages: hopeful.map(({ stages }) => stages),
     hopeless: placed.filter(({ stages }) => stages.length === 0).map(({ one }) => one),
     problem,
-    boundProblem: hasMinValues(snapshot, pools) ? { ...problem, ...shapeTableOf(shapeInput, false).numbers } : problem,
+    boundProblem: hasMinValues(pools) ? { ...problem, ...shapeTableOf(shapeInput, false).numbers } : problem,
   };
 }
 
-function hasMinValues(snapshot: Snapshot, pools: readonly Pool[]): boolean {
-  return snapshot.settings.minValuesPolicy === "Strict" && pools.some(({ minValues }) => minValues.size > 0);
+function hasMinValues(pools: readonly Pool[]): boolean {
+  return pools.some(({ minValues }) => minValues.size > 0);
 }
 
 /** Host ports in the way: of pods that run, and of daemons. */

@@ -28,6 +28,8 @@ export type ShapeInput = {
   dimensions: Dimensions;
   /** What all pods together ask for, per dimension. */
   demand: Float64Array;
+  /** Per class: what one pod takes, and the terms of all its levels. */
+  classes: readonly { need: Float64Array; terms: readonly number[] }[];
 };
 
 /** A limit further away than this many times the pods' demand is not weighed when shapes are compared. */
@@ -88,16 +90,30 @@ function shapesOfKind(input: ShapeInput, k: number, keepsChoice: boolean): reado
   if (kind === undefined || pool === undefined) return [];
   const names = Object.keys(pool.remaining ?? {}).sort();
   const near = names.map((name) => isNear(input, name, pool.remaining?.[name] ?? 0));
-  const isStrict = keepsChoice && snapshot.settings.minValuesPolicy === "Strict" && pool.minValues.size > 0;
   const types = kindTypes[k] ?? [];
-  const shapes = isStrict
-    ? minValuesShapes(pool, types)
-    : types.map(({ room, price, type }) => ({ room, price, type }));
+  const alone = types.map(({ room, price, type }) => ({ room, price, type }));
+  const shared = keepsChoice && pool.minValues.size > 0 ? minValuesShapes(pool, types) : alone;
+  const isRelaxed = snapshot.settings.minValuesPolicy === "BestEffort" && !holdsAsMuch(shared, alone, input, kind);
+  const shapes = isRelaxed ? alone : shared;
   const affordable = shapes
     .map((shape) => ({ ...shape, use: limitUseOf(pool, shape.type, names) }))
     .filter(({ use }) => use.every((amount, l) => amount <= (pool.remaining?.[names[l] ?? ""] ?? 0)))
     .filter(({ room }) => room.every((amount) => amount >= 0));
   return withoutDominated(affordable, near);
+}
+
+/** True when every class that may come to the kind and fits one of the types alone also fits a shared shape. */
+function holdsAsMuch(
+  shared: readonly Pick<Shape, "room">[],
+  alone: readonly Pick<Shape, "room">[],
+  { classes }: ShapeInput,
+  kind: LaunchKind,
+): boolean {
+  if (shared === alone) return true;
+  return classes.every(({ need, terms }) => {
+    if (!terms.some((term) => kind.meets[term] === 1)) return true;
+    return shared.some(({ room }) => covers(room, need)) || !alone.some(({ room }) => covers(room, need));
+  });
 }
 
 function isNear({ dimensions, demand }: ShapeInput, resource: string, remaining: number): boolean {
