@@ -33,7 +33,7 @@ describe("the requests of kubectl, as recorded", () => {
         continueToken = continues;
         assert.deepEqual(answer, request.answer, `${request.method} ${request.path}`);
       }
-      during?.(world);
+      during?.(world, 0);
     });
   }
 });

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,7 +37,8 @@ export function kubectlFor(binary: string, url: string, world: KubectlWorld): Ku
 }
 
 const WATCH_STARTS_MS = 700;
-const WATCH_ENDS_MS = 1_400;
+const WATCH_AGAIN_MS = 1_000;
+const WATCH_ENDS_MS = 15_000;
 const STEP_TIMEOUT_MS = 30_000;
 
 function runOnce(
@@ -58,14 +59,28 @@ function runOnce(
     child.stdin.on("error", () => undefined);
     child.stdin.end(step.input ?? "");
     const timers = [setTimeout(() => child.kill("SIGKILL"), STEP_TIMEOUT_MS)];
-    const { during } = step;
-    if (during !== undefined) {
-      timers.push(setTimeout(() => during(world), WATCH_STARTS_MS));
-      timers.push(setTimeout(() => child.kill("SIGINT"), WATCH_ENDS_MS));
-    }
+    if (step.during !== undefined) timers.push(...watchUntilSeen(step, world, child, () => output));
     child.on("close", (exitCode) => {
       for (const timer of timers) clearTimeout(timer);
-      resolve({ output, exitCode: during === undefined ? exitCode : 0 });
+      resolve({ output, exitCode: step.during === undefined ? exitCode : 0 });
     });
   });
+}
+
+/** Makes things happen while kubectl watches, until it has shown what is expected or enough time has passed. */
+function watchUntilSeen(step: Step, world: KubectlWorld, child: ChildProcess, output: () => string): NodeJS.Timeout[] {
+  let nth = 0;
+  const happen = (): void => {
+    step.during?.(world, nth);
+    nth += 1;
+  };
+  const look = (): void => {
+    if (nth > 0 && step.expect.every((pattern) => pattern.test(output()))) child.kill("SIGINT");
+  };
+  return [
+    setTimeout(happen, WATCH_STARTS_MS),
+    setInterval(happen, WATCH_STARTS_MS + WATCH_AGAIN_MS),
+    setInterval(look, 50),
+    setTimeout(() => child.kill("SIGINT"), WATCH_ENDS_MS),
+  ];
 }

@@ -15,8 +15,11 @@ export type Step = {
   exitCode?: number;
   /** Needs an upgraded connection, which is not recorded. */
   isStream?: boolean;
-  /** For what does not end by itself: something happens meanwhile, then it is interrupted. */
-  during?: (world: KubectlWorld) => void;
+  /**
+   * For what does not end by itself: something happens meanwhile, then it is interrupted.
+   * `nth` is 0 at first; it happens again until all is found, as nobody can see when a watch has begun.
+   */
+  during?: (world: KubectlWorld, nth: number) => void;
 };
 
 const manifest = (object: object): string => JSON.stringify(object);
@@ -241,11 +244,19 @@ const READING: readonly Step[] = [
   { verb: "exec", args: words("exec web-2-a -- ls"), expect: [/run no programs/], exitCode: 1, isStream: true },
 ];
 
-const BUSY = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "seen-while-watching", namespace: "default" } };
-const watchEvent = (name: string): object => ({
+const named = (name: string, nth: number): object => ({
+  name: nth === 0 ? name : `${name}-${nth}`,
+  namespace: "default",
+});
+const mapWhileWatching = (name: string, nth: number): object => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: named(name, nth),
+});
+const eventWhileWatching = (nth: number): object => ({
   apiVersion: "v1",
   kind: "Event",
-  metadata: { name, namespace: "default" },
+  metadata: named("watched", nth),
   involvedObject: { apiVersion: "v1", kind: "Pod", name: "web-2-b", namespace: "default" },
   type: "Warning",
   reason: "SeenWhileWatching",
@@ -254,7 +265,12 @@ const watchEvent = (name: string): object => ({
 });
 
 const WATCHING: readonly Step[] = [
-  { verb: "get -w", args: words("get cm -w"), expect: [/seen-while-watching/], during: (world) => world.put(BUSY) },
+  {
+    verb: "get -w",
+    args: words("get cm -w"),
+    expect: [/seen-while-watching/],
+    during: (world, nth) => world.put(mapWhileWatching("seen-while-watching", nth)),
+  },
   {
     verb: "get NAME -w",
     args: words("get cm seen-while-watching -w"),
@@ -266,7 +282,7 @@ const WATCHING: readonly Step[] = [
     verb: "events --watch",
     args: words("events --watch"),
     expect: [/SeenWhileWatching/],
-    during: (world) => world.put(watchEvent("watched.1")),
+    during: (world, nth) => world.put(eventWhileWatching(nth)),
   },
 ];
 
@@ -657,7 +673,7 @@ const MORE: readonly Step[] = [
     args: words("get cm --watch-only"),
     expect: [/only-this/],
     not: [/l2/],
-    during: (world) => world.put({ ...BUSY, metadata: { name: "only-this", namespace: "default" } }),
+    during: (world, nth) => world.put(mapWhileWatching("only-this", nth)),
   },
   {
     verb: "get --show-managed-fields",

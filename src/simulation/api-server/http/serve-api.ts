@@ -69,7 +69,7 @@ export async function serveApi(options: ServeOptions): Promise<ServedApi> {
     texts: new Map(),
     virtual,
   };
-  const http = createServer((request, response) => {
+  const http = createServer({ keepAliveTimeout: IDLE_MS, headersTimeout: IDLE_MS + 5_000 }, (request, response) => {
     answer(served, request, response).catch((error: unknown) => response.destroy(asError(error)));
   });
   const upgraded = new Set<Duplex>();
@@ -85,6 +85,9 @@ export async function serveApi(options: ServeOptions): Promise<ServedApi> {
     close: () => close(http, upgraded),
   };
 }
+
+/** Clients keep connections for a minute and more; one that the server closes first costs them a failed write. */
+const IDLE_MS = 120_000;
 
 function listen(http: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {

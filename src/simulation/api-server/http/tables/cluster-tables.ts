@@ -9,7 +9,6 @@ import {
   nameOf,
   plain,
   selectorText,
-  since,
   type TablePrinter,
   UNKNOWN,
 } from "./cells.ts";
@@ -217,7 +216,7 @@ function quotaCells(quota: JsonObject): [string, string] {
   return [requests.join(", "), limits.join(", ")];
 }
 
-/** Access, networking, policies and events, by "Kind.group". */
+/** Access, networking and policies, by "Kind.group". */
 export const POLICY_TABLES: Readonly<Record<string, TablePrinter>> = {
   "PodDisruptionBudget.policy": {
     columns: columnsOf("Name Min_Available Max_Unavailable Allowed_Disruptions Age"),
@@ -228,12 +227,6 @@ export const POLICY_TABLES: Readonly<Record<string, TablePrinter>> = {
       numberAt(statusOf(object), "disruptionsAllowed") ?? 0,
       ageOf(object, nowMs),
     ],
-  },
-  "Event.": {
-    columns: columnsOf("Last_Seen Type Reason Object Subobject* Message Source* First_Seen* Count* Name*").map(
-      (column) => (column.name === "Name" ? { ...column, format: "name" } : column),
-    ),
-    cells: eventCells,
   },
   "Role.rbac.authorization.k8s.io": {
     columns: columnsOf("Name Created_At"),
@@ -315,28 +308,6 @@ export const POLICY_TABLES: Readonly<Record<string, TablePrinter>> = {
     cells: autoscalerCells,
   },
 };
-
-function eventCells(event: JsonObject, nowMs: number): Cell[] {
-  const object = objectAt(event, "involvedObject");
-  const series = objectAt(event, "series");
-  const first = textAt(event, "firstTimestamp") ?? textAt(event, "eventTime") ?? createdAt(event);
-  const last = textAt(series, "lastObservedTime") ?? textAt(event, "lastTimestamp") ?? first;
-  const source = objectAt(event, "source");
-  const component = textAt(source, "component") ?? textAt(event, "reportingComponent") ?? "";
-  const host = textAt(source, "host");
-  return [
-    since(last, nowMs),
-    plain(event, "type"),
-    plain(event, "reason"),
-    `${(textAt(object, "kind") ?? "").toLowerCase()}/${textAt(object, "name") ?? ""}`,
-    plain(object, "fieldPath"),
-    (textAt(event, "message") ?? "").trim(),
-    host === undefined ? component : `${component}, ${host}`,
-    since(first, nowMs),
-    numberAt(series, "count") ?? numberAt(event, "count") ?? 1,
-    nameOf(event),
-  ];
-}
 
 function bindingCells(binding: JsonObject, nowMs: number): Cell[] {
   const role = objectAt(binding, "roleRef");

@@ -3,6 +3,7 @@ import type { ObjectListBody, RawObject } from "../../requests.ts";
 import type { ResourceDefinition } from "../../resource-definitions.ts";
 import type { TablePrinter } from "./cells.ts";
 import { CLUSTER_TABLES, POLICY_TABLES } from "./cluster-tables.ts";
+import { EVENT_TABLE } from "./event-table.ts";
 import { POD_TABLE } from "./pod-table.ts";
 import { customTable, PLAIN_TABLE } from "./printer-columns.ts";
 import { WORKLOAD_TABLES } from "./workload-tables.ts";
@@ -16,7 +17,6 @@ const BUILT_IN: Readonly<Record<string, TablePrinter>> = {
   ...CLUSTER_TABLES,
   ...POLICY_TABLES,
 };
-const EVENT_TABLE = CLUSTER_TABLES["Event."] ?? POLICY_TABLES["Event."] ?? PLAIN_TABLE;
 
 /** @param definition the CustomResourceDefinition of a custom kind */
 export function printerOf(resource: ResourceDefinition, definition: JsonObject | undefined): TablePrinter {

@@ -192,6 +192,19 @@ describe("columns of other kinds", () => {
       want: ["30s", "Warning", "FailedScheduling", "pod/p", "", "no node"],
     },
     {
+      kind: "Event",
+      group: "events.k8s.io",
+      object: {
+        apiVersion: "events.k8s.io/v1",
+        regarding: { kind: "Pod", name: "p" },
+        note: "no node",
+        reason: "R",
+        type: "Normal",
+        deprecatedLastTimestamp: "2026-01-01T23:59:30Z",
+      },
+      want: ["30s", "Normal", "R", "pod/p", "", "no node"],
+    },
+    {
       kind: "StorageClass",
       group: "storage.k8s.io",
       object: {
