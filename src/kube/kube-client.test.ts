@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectSocket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -466,6 +466,45 @@ describe("credentials", () => {
     assert.deepEqual([access?.serverUrl, access?.namespace, access?.tls], ["https://[fd00::1]:443", "karpenter", {}]);
     assert.deepEqual(await access?.credentials(false), { headers: { authorization: "Bearer pod-token" } });
     assert.equal(inClusterAccess({}, folder), undefined);
+  });
+});
+
+describe("a proxy", () => {
+  it("of the kubeconfig is gone through", async () => {
+    const asked: string[] = [];
+    const target = createServer((_request, response) => json(response, 200, aPod));
+    const targetPort = await listen(target);
+    const proxy = createServer();
+    proxy.on("connect", (request, socket) => {
+      asked.push(request.url ?? "");
+      const onward = connectSocket(targetPort, "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        socket.pipe(onward).pipe(socket);
+      });
+      for (const one of [socket, onward]) one.on("error", () => undefined);
+    });
+    const proxyPort = await listen(proxy);
+    const folder = mkdtempSync(join(tmpdir(), "proxy-"));
+    try {
+      const path = join(folder, "config");
+      const cluster = { server: "http://kube.example.com:80", "proxy-url": `http://127.0.0.1:${proxyPort}` };
+      const config = {
+        "current-context": "c",
+        contexts: [{ name: "c", context: { cluster: "k" } }],
+        clusters: [{ name: "k", cluster }],
+      };
+      writeFileSync(path, JSON.stringify(config));
+      const { api, close } = await connect({ env: {}, kubeconfig: path, clock, random });
+      assert.equal((await api.get(PODS, REF)).metadata.name, "a");
+      await close();
+      assert.deepEqual(asked, ["kube.example.com:80"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+      for (const server of [target, proxy]) {
+        server.closeAllConnections();
+        server.close();
+      }
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from "undici";
 import { RetryError, UserError } from "../base/errors.ts";
 import type { ClusterAccess, Credentials } from "./cluster-access.ts";
 import { limits } from "./limits.ts";
@@ -142,11 +142,13 @@ function makePools({ tls, proxyUrl }: ClusterAccess, pair: { cert: string; key: 
     keepAlive: true,
     keepAliveInitialDelay: limits.keepAliveProbeMs,
   };
-  const base = { connect, keepAliveTimeout: limits.keepAliveMs, pipelining: 1 };
-  const make = (connections: number | null): Dispatcher =>
-    proxyUrl === undefined
-      ? new Agent({ ...base, connections })
-      : new ProxyAgent({ ...base, connections, uri: proxyUrl, requestTls: connect });
+  const base = { keepAliveTimeout: limits.keepAliveMs, pipelining: 1 };
+  const make = (connections: number | null): Dispatcher => {
+    const pool = { ...base, connections };
+    if (proxyUrl === undefined) return new Agent({ ...pool, connect });
+    if (proxyUrl.startsWith("socks")) return new Socks5ProxyAgent(proxyUrl, { ...pool, requestTls: connect });
+    return new ProxyAgent({ ...pool, uri: proxyUrl, requestTls: connect, proxyTunnel: true });
+  };
   return { cert: pair?.cert, requests: make(limits.connectionsMax), watches: make(null) };
 }
 
