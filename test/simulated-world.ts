@@ -15,6 +15,7 @@ export type WorldOptions = {
   seed: number;
   faults?: Partial<FaultMix>;
   processes?: number;
+  scale?: number;
   /** Stands between the product and the API: for products that break their word. */
   tamper?(api: KubeApi, clock: Clock): KubeApi;
 };

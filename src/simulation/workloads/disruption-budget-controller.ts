@@ -15,18 +15,32 @@ const DISRUPTED_MS = 2 * MINUTE_MS;
 export function startDisruptionBudgetController(needs: ControllerNeeds): void {
   const { state, loop } = needs;
   const budgets = state.of(POD_DISRUPTION_BUDGETS);
-  const enqueue = loop.add("disruption", (key) => reconcile(needs, key));
-  budgets.onChange((_, after) => {
-    if (after !== undefined) enqueue(keyOf(after));
+  const members: Members = new Map();
+  const enqueue = loop.add("disruption", (key) => reconcile(needs, members, key));
+  const gather = (budget: PodDisruptionBudget): void => {
+    const isMember = (pod: Pod): boolean =>
+      pod.metadata.namespace === budget.metadata.namespace && isMeant(budget, pod);
+    const keys = [...state.of(PODS).values()].filter(isMember).map(keyOf);
+    members.set(keyOf(budget), new Set(keys));
+    enqueue(keyOf(budget));
+  };
+  budgets.onChange((before, after) => {
+    if (after === undefined) members.delete(keyOf(before as PodDisruptionBudget));
+    else if (before === undefined || !isSame(before.spec.selector, after.spec.selector)) gather(after);
+    else enqueue(keyOf(after));
   });
-  for (const budget of budgets.values()) enqueue(keyOf(budget));
+  for (const budget of budgets.values()) gather(budget);
   state.of(PODS).onChange((before, after) => {
+    if (before !== undefined && after !== undefined && weight(before) === weight(after)) return;
     const pod = (after ?? before) as Pod;
     for (const budget of budgets.values()) {
       if (budget.metadata.namespace !== pod.metadata.namespace) continue;
-      const isOurs = selects(budget.spec.selector, pod.metadata.labels);
-      if (isOurs || (before !== undefined && selects(budget.spec.selector, before.metadata.labels)))
-        enqueue(keyOf(budget));
+      const keys = members.get(keyOf(budget));
+      const isMember = after !== undefined && isMeant(budget, after);
+      if (keys === undefined || !(isMember || keys.has(keyOf(pod)))) continue;
+      if (isMember) keys.add(keyOf(pod));
+      else keys.delete(keyOf(pod));
+      enqueue(keyOf(budget));
     }
   });
   for (const kind of [REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS]) {
@@ -39,16 +53,29 @@ export function startDisruptionBudgetController(needs: ControllerNeeds): void {
   }
 }
 
+/** Keys of the pods that each budget selects. */
+type Members = Map<string, Set<string>>;
+
+function isMeant(budget: PodDisruptionBudget, pod: Pod): boolean {
+  return selects(budget.spec.selector, pod.metadata.labels);
+}
+
+/** All of a pod that a budget looks at. */
+function weight(pod: Pod): string {
+  const { labels, deletionTimestamp } = pod.metadata;
+  return `${isReady(pod)} ${isFinished(pod)} ${deletionTimestamp !== undefined} ${JSON.stringify(labels)}`;
+}
+
 type Scalable = KubeObject & { spec: { replicas?: number } };
 
-function reconcile({ state, writer, clock }: ControllerNeeds, key: string): number | undefined {
+function reconcile({ state, writer, clock }: ControllerNeeds, members: Members, key: string): number | undefined {
   const budget = state.of(POD_DISRUPTION_BUDGETS).get(key);
   if (budget === undefined) return undefined;
-  const { namespace } = budget.metadata;
-  const pods = [...state.of(PODS).values()].filter(
-    (pod) =>
-      pod.metadata.namespace === namespace && !isFinished(pod) && selects(budget.spec.selector, pod.metadata.labels),
-  );
+  const pods: Pod[] = [];
+  for (const podKey of members.get(key) ?? []) {
+    const pod = state.of(PODS).get(podKey);
+    if (pod !== undefined && !isFinished(pod)) pods.push(pod);
+  }
   const { expected, desired } = expectations({ state }, budget, pods);
   const { disruptedPods, nextMs } = stillDisrupted(budget, pods, clock.nowMs());
   const healthy = pods.filter(

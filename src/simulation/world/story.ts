@@ -19,9 +19,12 @@ type StoryNeeds = {
   writer: ClusterWriter;
   kubelets: Kubelets;
   cloud: CloudControl;
+  /** 1: what 5 to 20 nodes hold; 10: ten times that. */
+  scale: number;
   tell(line: string): void;
 };
 
+const DEPLOYMENTS_MAX = 10;
 /** About what 5 to 20 nodes hold. */
 const CPU_MILLI_MAX = 90_000;
 
@@ -51,7 +54,7 @@ export class Story {
     const { random } = this.#needs;
     for (const drawn of this.#pools) this.#create(drawn);
     for (let i = random.between(0, 2); i > 0; i -= 1) this.#create(drawDaemonSet(random, `daemon-${i}`));
-    for (let i = random.between(2, 6); i > 0; i -= 1) this.#addDeployment();
+    for (let i = Math.ceil(random.between(2, 6) * this.#needs.scale); i > 0; i -= 1) this.#addDeployment();
     this.#next();
   }
 
@@ -71,7 +74,7 @@ export class Story {
 
   #next(): void {
     const { clock, random } = this.#needs;
-    clock.after(random.between(30, 480) * SECOND_MS, () => {
+    clock.after((random.between(30, 480) * SECOND_MS) / Math.sqrt(this.#needs.scale), () => {
       if (this.#isOver) return;
       this.#deed();
       this.#next();
@@ -102,7 +105,7 @@ export class Story {
     for (const [name, { cpuMilli }] of this.#deployments) {
       if (name !== except) usedMilli += cpuMilli * (this.#deployment(name)?.spec.replicas ?? 0);
     }
-    return Math.max(0, CPU_MILLI_MAX - usedMilli);
+    return Math.max(0, CPU_MILLI_MAX * this.#needs.scale - usedMilli);
   }
 
   #deployment(name: string): Deployment | undefined {
@@ -110,7 +113,7 @@ export class Story {
   }
 
   #addDeployment(): void {
-    if (this.#deployments.size >= 10) return;
+    if (this.#deployments.size >= DEPLOYMENTS_MAX * this.#needs.scale) return;
     this.#number += 1;
     const drawn = drawDeployment(
       this.#needs.random,

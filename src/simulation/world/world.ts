@@ -41,6 +41,8 @@ export type SimulateOptions = {
   faults?: Partial<FaultMix>;
   /** Default: one or two, drawn. */
   processes?: number;
+  /** How large the world is: 1 (default) is 5 to 20 nodes, 10 is ten times that. */
+  scale?: number;
 };
 
 /** 2026-01-05, a Monday. */
@@ -89,7 +91,7 @@ export class World {
   #claims = 0;
   #lastEventMs = START_MS;
 
-  constructor({ seed, product, provider, faults, processes }: SimulateOptions) {
+  constructor({ seed, product, provider, faults, processes, scale = 1 }: SimulateOptions) {
     const random = new Random(seed);
     const { clock } = this;
     this.mix = { ...drawFaultMix(random.fork("mix")), ...faults };
@@ -123,6 +125,7 @@ export class World {
       writer: new ClusterWriter(server, "user"),
       kubelets,
       cloud: this.cloud,
+      scale,
       tell: (line) => this.#history.tell(line),
     });
     const { isSoldOut } = this.cloud;
