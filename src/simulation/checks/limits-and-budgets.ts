@@ -1,3 +1,4 @@
+import { parseTime } from "../../base/time.ts";
 import { NODE_CLAIMS, NODE_POOLS, PODS } from "../../model/kinds.ts";
 import { DO_NOT_DISRUPT_ANNOTATION, NODE_POOL_LABEL, TERMINATION_TIMESTAMP_ANNOTATION } from "../../model/labels.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
@@ -73,14 +74,19 @@ function isTrue({ status }: NodeClaim, type: string): boolean {
   return status?.conditions?.some((condition) => condition.type === type && condition.status === "True") === true;
 }
 
-function checkBudgets({ state, report }: JudgeNeeds, pool: NodePool, claim: NodeClaim, reason: string): void {
+/** What went by itself (expired, deleted by a user) at the moment of a decision could not be counted in it. */
+const UNSEEN_MS = 5_000;
+
+function checkBudgets({ clock, state, report }: JudgeNeeds, pool: NodePool, claim: NodeClaim, reason: string): void {
   // As the product's own rule: nodes count from when they are initialized until their instance is on its way out.
   const claims = claimsOf(state, pool.metadata.name).filter(
     (one) => isTrue(one, "Initialized") && !isTrue(one, "InstanceTerminating"),
   );
-  const disrupted = claims.filter(
-    (one) => disruptionReason(one) !== undefined || one.metadata.deletionTimestamp !== undefined || one === claim,
-  ).length;
+  const disrupted = claims.filter((one) => {
+    const deletedMs = parseTime(one.metadata.deletionTimestamp ?? "");
+    const hasLongGone = deletedMs !== undefined && clock.nowMs() - deletedMs > UNSEEN_MS;
+    return hasLongGone || disruptionReason(one) !== undefined || one === claim;
+  }).length;
   for (const budget of pool.spec.disruption?.budgets ?? [{ nodes: "10%" }]) {
     const isMeant = budget.reasons === undefined || (budget.reasons as string[]).includes(reason);
     if (!isMeant || budget.schedule !== undefined) continue;
