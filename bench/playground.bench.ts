@@ -19,7 +19,10 @@ const BOUND_WITHIN_MS = 120_000;
  */
 export function playgroundBenches({ toy }: { toy: boolean }): readonly Bench[] {
   const sizes = toy ? [20] : [1_000, 2_000];
-  return sizes.map((pods) => ({ name: `playground: ${pods} pods to all bound`, run: async () => [await scaleUp(pods)] }));
+  return sizes.map((pods) => ({
+    name: `playground: ${pods} pods to all bound`,
+    run: async () => [await scaleUp(pods)],
+  }));
 }
 
 async function scaleUp(pods: number): Promise<BenchLine> {

@@ -2,10 +2,15 @@ import process from "node:process";
 import type { Bench } from "./bench.ts";
 import { planBenches } from "./plan.bench.ts";
 import { playgroundBenches } from "./playground.bench.ts";
+import { simulationBenches } from "./simulation.bench.ts";
 
 /** Every benchmark of the product, in the order they run. */
 const toy = process.argv.includes("--toy");
-const benches: readonly Bench[] = [...planBenches({ toy }), ...playgroundBenches({ toy })];
+const benches: readonly Bench[] = [
+  ...planBenches({ toy }),
+  ...playgroundBenches({ toy }),
+  ...simulationBenches({ toy }),
+];
 
 /**
  * `npm run bench [-- NAME...] [-- --toy]`: a line of JSON per measurement; names choose those that contain one of them,

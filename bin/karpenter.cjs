@@ -11,4 +11,4 @@ if (major < 24) {
   process.exit(3);
 }
 require("node:module").enableCompileCache();
-import("../apps/cli/main.ts");
+void import("../apps/cli/main.ts");

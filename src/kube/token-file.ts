@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { UserError } from "../base/errors.ts";
+import { realClock } from "./real-clock.ts";
 
 /** Tokens of pods are renewed in their file long before they end: to look once a minute is enough. */
 const REREAD_AFTER_MS = 60_000;
@@ -11,7 +12,7 @@ const REREAD_AFTER_MS = 60_000;
 export function tokenFromFile(path: string): (isFresh: boolean) => string {
   let known: { token: string; readMs: number } | undefined;
   return (isFresh) => {
-    const nowMs = Date.now();
+    const nowMs = realClock().nowMs();
     if (known === undefined || isFresh || nowMs - known.readMs > REREAD_AFTER_MS) {
       known = { token: read(path), readMs: nowMs };
     }

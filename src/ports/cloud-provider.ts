@@ -1,5 +1,4 @@
 import type { InstanceType } from "../model/instance-type.ts";
-import type { ObjectMeta } from "../model/object.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { NodePool } from "../model/resources/node-pool.ts";
 
@@ -73,6 +72,3 @@ export class CreateError extends Error {
     this.conditionMessage = conditionMessage;
   }
 }
-
-/** The claim's own name and uid decide everything that the provider names. */
-export type ClaimIdentity = Pick<ObjectMeta, "name" | "uid">;

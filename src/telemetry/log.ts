@@ -129,7 +129,9 @@ function textOf(error: unknown): string {
 
 /** "folder/file.ts:12" of the code that logs. */
 function callerOf(): string {
-  const frames = (new Error("caller").stack ?? "").split("\n").slice(1);
+  const here: { stack?: string } = {};
+  Error.captureStackTrace(here, callerOf);
+  const frames = (here.stack ?? "").split("\n").slice(1);
   const outside = frames.find((frame) => !frame.includes("/telemetry/log.ts")) ?? "";
   return /([^/\\(]+[/\\][^/\\(]+:\d+):\d+\)?$/.exec(outside)?.[1] ?? "unknown";
 }
