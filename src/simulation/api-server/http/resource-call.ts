@@ -58,6 +58,8 @@ async function requestOf(call: Call, path: ResourcePath, resource: ResourceDefin
     managedFields: true,
   };
   if (verb === "get" || verb === "list" || verb === "watch") return base;
+  // Over HTTP fields are always looked at; only callers in process may do without.
+  base.query = { fieldValidation: "Warn", ...base.query };
   const contentType = call.request.headers["content-type"];
   const body = await readBody(call.request);
   if (verb !== "patch") return { ...base, body: readObject(body, contentType) };

@@ -141,3 +141,46 @@ describe("strict reading of built-in kinds", () => {
     });
   }
 });
+
+describe("values of the right type in a wrong form", () => {
+  for (const { apiVersion, kind, object, want } of [
+    {
+      apiVersion: "v1",
+      kind: "Secret",
+      object: { data: { a: "YQ==", b: "Y!==" } },
+      want: "illegal base64 data at input byte 1",
+    },
+    { apiVersion: "v1", kind: "Secret", object: { data: { a: "YQ=" } }, want: "illegal base64 data at input byte 0" },
+    { apiVersion: "v1", kind: "Secret", object: { data: { a: "YQ==", b: "" } }, want: undefined },
+    {
+      apiVersion: "coordination.k8s.io/v1",
+      kind: "Lease",
+      object: { spec: { renewTime: "now" } },
+      want: 'parsing time "now" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "now" as a time',
+    },
+    {
+      apiVersion: "coordination.k8s.io/v1",
+      kind: "Lease",
+      object: { spec: { renewTime: "2026-01-01T00:00:00.000001Z", acquireTime: "2026-01-01T01:00:00.5+01:00" } },
+      want: undefined,
+    },
+    {
+      apiVersion: "policy/v1",
+      kind: "PodDisruptionBudget",
+      object: { spec: { minAvailable: 1.5 } },
+      want: "json: cannot unmarshal number 1.5 into Go value of type int32",
+    },
+    {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      object: { spec: { replicas: 3_000_000_000 } },
+      want: "json: cannot unmarshal number 3000000000 into Go struct field DeploymentSpec.spec.replicas of type int32",
+    },
+  ]) {
+    it(`${kind} ${JSON.stringify(object)}`, () => {
+      const type = typeOfKind(apiVersion, kind);
+      assert.ok(type);
+      assert.equal(checkFields(type, object).wrongType, want);
+    });
+  }
+});

@@ -1,10 +1,11 @@
+import { parseTime } from "../../../base/time.ts";
 import type { FieldType, ScalarName, StructType } from "./schema-table.ts";
 
 export type FieldProblems = {
   /** Paths such as "spec.template.spec.containers[0].imagee", in order of the object. */
   unknown: string[];
   /** The first value of a wrong type, in the words of Go's JSON decoder; then the object cannot be read at all. */
-  wrongType?: string;
+  wrongType?: string | undefined;
 };
 
 /** Compares an object with its built-in type: what a Kubernetes server's decoder would not take. */
@@ -43,6 +44,7 @@ function check(type: FieldType, place: Place, value: unknown, path: string, prob
   switch (type.kind) {
     case "scalar":
       if (!isOfScalar(type.name, value)) complain(problems, place, value, goScalar(type.name));
+      else problems.wrongType ??= formatProblem(type.name, value);
       return;
     case "struct":
       checkStruct({ ...place, type: type.type }, value, path, problems);
@@ -62,15 +64,18 @@ function complain(problems: FieldProblems, place: Place, value: unknown, goType:
   const field =
     place.jsonPath.length === 0 ? "" : `Go struct field ${place.goName}.${place.jsonPath.join(".")} of type `;
   const of = field === "" ? `Go value of type ${goType}` : `${field}${goType}`;
-  problems.wrongType ??= `json: cannot unmarshal ${jsonName(value)} into ${of}`;
+  problems.wrongType ??= `json: cannot unmarshal ${jsonName(value, goType)} into ${of}`;
 }
 
-function jsonName(value: unknown): string {
+function jsonName(value: unknown, goType: string): string {
   if (Array.isArray(value)) return "array";
   if (typeof value === "boolean") return "bool";
+  // A number that is of the right kind in JSON, but not for a whole number of that size, is named with its value.
+  if (typeof value === "number" && goType !== "string" && INTEGERS.has(goType)) return `number ${value}`;
   return typeof value;
 }
 
+const INTEGERS = new Set(["int32", "int64"]);
 const INTEGER_LIMIT: Partial<Record<ScalarName, number>> = { int32: 2 ** 31, int64: 2 ** 63 };
 
 function isOfScalar(name: ScalarName, value: unknown): boolean {
@@ -98,6 +103,27 @@ function isOfScalar(name: ScalarName, value: unknown): boolean {
     case "duration":
       return typeof value === "string";
   }
+}
+
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
+
+/** Why a value of the right JSON type cannot be read all the same, in the words of Go's decoders. */
+function formatProblem(name: ScalarName, value: unknown): string | undefined {
+  if (name === "intOrString" && typeof value === "number" && !isOfScalar("int32", value)) {
+    return `json: cannot unmarshal number ${value} into Go value of type int32`;
+  }
+  if (typeof value !== "string") return undefined;
+  if (name === "bytes") return base64Problem(value.replace(/[\r\n]/g, ""));
+  if (name !== "time" && name !== "microTime") return undefined;
+  if (RFC_3339.test(value) && parseTime(value) !== undefined) return undefined;
+  const layout = name === "time" ? "2006-01-02T15:04:05Z07:00" : "2006-01-02T15:04:05.000000Z07:00";
+  return `parsing time ${JSON.stringify(value)} as "${layout}": cannot parse ${JSON.stringify(value)} as a time`;
+}
+
+function base64Problem(text: string): string | undefined {
+  const illegal = text.search(/[^A-Za-z0-9+/=]|=(?!=?$)/);
+  if (illegal >= 0) return `illegal base64 data at input byte ${illegal}`;
+  return text.length % 4 === 0 ? undefined : `illegal base64 data at input byte ${text.length - (text.length % 4)}`;
 }
 
 function goName(type: FieldType): string {
