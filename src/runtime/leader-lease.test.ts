@@ -164,6 +164,18 @@ describe("leader lease", () => {
     }
   });
 
+  it("survives a request that hangs", async () => {
+    const { clock, server, start } = world();
+    const a = start("a", 1);
+    await clock.runFor(30_000);
+    const b = start("b", 2);
+    server.delayMs.set("a", 60_000);
+    await clock.runFor(2_500);
+    server.delayMs.delete("a");
+    await clock.runFor(300_000);
+    assert.deepEqual([a.lease.isLeader(), a.lost, b.gained], [true, 0, 0]);
+  });
+
   it("never has two who believe, whatever delays and cuts there are", async () => {
     let takeovers = 0;
     for (let seed = 1; seed <= 30; seed += 1) takeovers += await faultyHistory(seed);

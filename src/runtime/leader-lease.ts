@@ -1,4 +1,5 @@
 import { assert } from "../base/assert.ts";
+import { RetryError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import { formatMicroTime } from "../base/time.ts";
 import type { Lease } from "../model/core.ts";
@@ -64,6 +65,8 @@ class Candidate implements LeaderLease {
   /** Before the last successful renewal was sent; undefined while not leading. */
   #renewedMs: number | undefined;
   #isOver = false;
+  /** Number of the present try; what an older one still brings is not listened to. */
+  #attempt = 0;
   #cancelDeadline: () => void = () => undefined;
 
   constructor(needs: LeaderLeaseNeeds) {
@@ -93,7 +96,7 @@ class Candidate implements LeaderLease {
     while (!this.#isOver) {
       const sentMs = clock.nowMs();
       try {
-        const result = await this.#takeOrRenew(sentMs);
+        const result = await this.#tryInTime(sentMs);
         if (result === "ours") this.#renewed(sentMs);
         else if (result === "held by another") this.#lose("another holds the lease");
       } catch (error) {
@@ -105,24 +108,40 @@ class Candidate implements LeaderLease {
     }
   }
 
-  async #takeOrRenew(sentMs: number): Promise<Try> {
+  /** One try, which half of the deadline ends: a request that hangs must leave time for another. */
+  async #tryInTime(sentMs: number): Promise<Try> {
+    const { clock, renewDeadlineMs } = this.#needs;
+    this.#attempt += 1;
+    const ending = new AbortController();
+    const late = clock.sleep(renewDeadlineMs / 2, ending.signal).then(() => "late" as const);
+    try {
+      const result = await Promise.race([this.#takeOrRenew(sentMs, this.#attempt), late]);
+      if (result !== "late") return result;
+    } finally {
+      ending.abort();
+    }
+    this.#attempt += 1;
+    throw new RetryError("the request for the lease hangs");
+  }
+
+  async #takeOrRenew(sentMs: number, attempt: number): Promise<Try> {
     if (this.#mustRead) {
       const lease = await this.#read();
-      if (lease === undefined) return await this.#create(sentMs);
-      this.#note(lease);
+      if (lease === undefined) return await this.#create(sentMs, attempt);
+      this.#note(lease, attempt);
+      if (attempt !== this.#attempt) return "unclear";
     }
     assert(this.#seen !== undefined, "a lease is read before it is written");
     const { lease } = this.#seen;
     if (this.#isHeldByAnother(this.#seen)) return "held by another";
     try {
-      this.#note(await this.#needs.api.update(LEASES, { ...lease, spec: this.#recordAfter(lease.spec, sentMs) }));
+      const spec = this.#recordAfter(lease.spec, sentMs);
+      this.#noteOwn(await this.#needs.api.update(LEASES, { ...lease, spec }), attempt);
     } catch (error) {
       if (!isConflict(error) && !isNotFound(error)) throw error;
       this.#mustRead = true;
       return "unclear";
     }
-    // The leader knows the record, since it wrote it; a standby must look each time.
-    this.#mustRead = false;
     return "ours";
   }
 
@@ -144,7 +163,7 @@ class Candidate implements LeaderLease {
     }
   }
 
-  async #create(sentMs: number): Promise<Try> {
+  async #create(sentMs: number, attempt: number): Promise<Try> {
     const { api, name, namespace } = this.#needs;
     const draft: Draft<Lease> = {
       apiVersion: "coordination.k8s.io/v1",
@@ -153,12 +172,11 @@ class Candidate implements LeaderLease {
       spec: this.#recordAfter(undefined, sentMs),
     };
     try {
-      this.#note(await api.create(LEASES, draft));
+      this.#noteOwn(await api.create(LEASES, draft), attempt);
     } catch (error) {
       if (isAlreadyExists(error)) return "unclear";
       throw error;
     }
-    this.#mustRead = false;
     return "ours";
   }
 
@@ -176,7 +194,14 @@ class Candidate implements LeaderLease {
     };
   }
 
-  #note(lease: Lease): void {
+  /** The leader knows the record, since it wrote it; a standby must look each time. */
+  #noteOwn(lease: Lease, attempt: number): void {
+    this.#note(lease, attempt);
+    if (attempt === this.#attempt) this.#mustRead = false;
+  }
+
+  #note(lease: Lease, attempt: number): void {
+    if (attempt !== this.#attempt) return;
     const nowMs = this.#needs.clock.nowMs();
     const isKnown = this.#seen?.lease.metadata.resourceVersion === lease.metadata.resourceVersion;
     // A clock that was set back would let an old record look young for as long: it is new as of now, at most.
