@@ -2,7 +2,7 @@ import { present } from "../base/assert.ts";
 import { RetryError } from "../base/errors.ts";
 import { settleAll } from "../base/settle-all.ts";
 import { SECOND_MS } from "../base/time.ts";
-import { NODE_CLAIMS, NODE_POOLS } from "../model/kinds.ts";
+import { NODE_CLAIMS, NODE_POOLS, PODS } from "../model/kinds.ts";
 import { nodePoolHash } from "../model/node-pool-hash.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { NodePool } from "../model/resources/node-pool.ts";
@@ -10,9 +10,9 @@ import { nodeClaimObject } from "../plan/provision/node-claim-object.ts";
 import type { PlannedClaim, ProvisionPlan } from "../plan/provision/provision-plan.ts";
 import { ApiError, isAlreadyExists, isConflict, isNotFound, isTooManyRequests } from "../ports/kube-api.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
+import { listAll } from "./list-all.ts";
 import type { Needs } from "./ports.ts";
 
-const PAGE_SIZE = 500;
 /** So many creations are under way at once. */
 const CREATIONS_MAX = 50;
 
@@ -34,7 +34,8 @@ export async function createClaims(
 ): Promise<CreationResult> {
   if (plan.newNodeClaims.length === 0) return { kind: "done", created: [] };
   const pools = await currentPools(needs, snapshot, plan);
-  if (pools === undefined || (await hasUnknownClaims(needs, snapshot))) {
+  const isStale = pools === undefined || (await hasUnknownClaims(needs, snapshot));
+  if (isStale || (await hasVanishedPods(needs, snapshot))) {
     if (isLastAttempt) throw new RetryError("the cluster keeps changing while a plan is made", SECOND_MS);
     return { kind: "stale" };
   }
@@ -73,17 +74,32 @@ async function currentPools(
 
 async function hasUnknownClaims({ api, mirror }: Needs, { view }: Snapshot): Promise<boolean> {
   let isAnyUnknown = false;
-  let next: string | undefined;
-  do {
-    const page = await api.list(NODE_CLAIMS, { limit: PAGE_SIZE, ...(next === undefined ? {} : { continue: next }) });
-    for (const claim of page.items) {
-      mirror.remember(claim);
-      const isKnown = view.nodeClaims.get(claim.metadata.name)?.metadata.uid === claim.metadata.uid;
-      if (!isKnown && claim.metadata.deletionTimestamp === undefined) isAnyUnknown = true;
-    }
-    next = page.continue === "" ? undefined : page.continue;
-  } while (next !== undefined);
+  for (const claim of await listAll(api, NODE_CLAIMS)) {
+    mirror.remember(claim);
+    const isKnown = view.nodeClaims.get(claim.metadata.name)?.metadata.uid === claim.metadata.uid;
+    if (!isKnown && claim.metadata.deletionTimestamp === undefined) isAnyUnknown = true;
+  }
   return isAnyUnknown;
+}
+
+/**
+ * Whether a pod that counts as still on its way from a leaving node is gone in truth: then the pod that came in its stead
+ * has its room, and nothing needs to be bought for that one.
+ */
+async function hasVanishedPods({ api, mirror }: Needs, { view, memory, stateNodes }: Snapshot): Promise<boolean> {
+  const isExpected = (key: string): boolean => memory.expectedOn?.has(view.pods.get(key)?.metadata.uid ?? "") === true;
+  const leaving = stateNodes.filter(({ markedForDeletion, podKeys }) => markedForDeletion && podKeys.some(isExpected));
+  const found = await settleAll(
+    leaving.map(async ({ node, podKeys }) => {
+      const pods = await listAll(api, PODS, { fieldSelector: `spec.nodeName=${node?.metadata.name ?? ""}` });
+      const present = new Set(pods.map(({ metadata }) => metadata.uid));
+      const known = podKeys.map((key) => view.pods.get(key)).filter((pod) => pod !== undefined);
+      return known.filter(({ metadata }) => !present.has(metadata.uid));
+    }),
+  );
+  const vanished = found.flat();
+  for (const pod of vanished) mirror.forget(pod);
+  return vanished.length > 0;
 }
 
 async function createFor(

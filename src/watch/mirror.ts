@@ -38,6 +38,8 @@ export interface Mirror {
    * the known one, or an object that is known to be deleted, changes nothing.
    */
   remember(object: KubeObject): void;
+  /** Takes out an object that a read of ours found to be gone, before the watch tells of it. It does not come back. */
+  forget(object: KubeObject): void;
   stop(): Promise<void>;
 }
 
@@ -113,6 +115,11 @@ class ListWatchMirror implements Mirror {
   remember(object: KubeObject): void {
     const watched = this.#byApiKind.get(`${object.apiVersion} ${object.kind}`);
     if (watched !== undefined) this.#publish(this.#store.put(watched, object));
+  }
+
+  forget(object: KubeObject): void {
+    const watched = this.#byApiKind.get(`${object.apiVersion} ${object.kind}`);
+    if (watched !== undefined) this.#publish(this.#store.remove(watched, object));
   }
 
   async stop(): Promise<void> {
