@@ -25,6 +25,9 @@ const commands: Readonly<Record<string, Command>> = {
   },
 };
 
+/** Codes of failures that no other command line would have avoided. */
+const failures: ReadonlySet<string> = new Set(["KARP_PORT_IN_USE", "KARP_NO_CLUSTER"]);
+
 const io: Io = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
@@ -79,9 +82,6 @@ function describe(error: unknown): string {
   if (error instanceof InvariantError) return `${error.stack ?? error.message}\n${JSON.stringify(error.details) ?? ""}`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
-
-/** Codes of failures that no other command line would have avoided. */
-const failures: ReadonlySet<string> = new Set(["KARP_PORT_IN_USE", "KARP_NO_CLUSTER"]);
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof UserError && !failures.has(error.code)) return EXIT.wrongUse;
