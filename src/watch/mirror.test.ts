@@ -283,6 +283,17 @@ describe("the mirror", () => {
       assert.equal(mirror.live.nodes.has("a"), false);
     }));
 
+  it("forgets what a read found to be gone, and does not believe a late event", () =>
+    inWorld(async ({ server, mirror }) => {
+      const node = server.put("a");
+      server.isSilent = true;
+      server.remove("a");
+      mirror.forget(node);
+      assert.equal(mirror.live.nodes.has("a"), false);
+      mirror.remember({ ...node, metadata: { ...node.metadata, resourceVersion: "999" } });
+      assert.equal(mirror.live.nodes.has("a"), false);
+    }));
+
   it("tells others of a change when one listener fails", () =>
     inWorld(async ({ server, mirror }) => {
       const keys: string[] = [];
