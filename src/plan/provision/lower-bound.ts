@@ -1,7 +1,8 @@
 import type { PackingProblem } from "./packing-problem.ts";
 
-/** Directions tried: shares of the first three dimensions in tenths, and each further dimension by itself. */
+/** Directions tried: shares of the first three dimensions in tenths, and some further dimensions by themselves. */
 const GRID = 10;
+const MORE_DIRECTIONS_MAX = 8;
 
 /**
  * USD per hour that no plan for the given pods can stay below.
@@ -14,9 +15,31 @@ const GRID = 10;
  * @param placed pods per class that the plan places
  */
 export function lowerBound(problem: PackingProblem, placed: Int32Array): number {
-  let best = cheapestSingle(problem, placed);
-  for (const direction of directions(problem, placed)) best = Math.max(best, boundAlong(problem, placed, direction));
+  const places = placesOf(problem, placed);
+  let best = cheapestSingle(problem, places);
+  for (const direction of directions(problem, placed)) {
+    best = Math.max(best, boundAlong(problem, placed, places, direction));
+  }
   return best;
+}
+
+/** Where each placed class may go at any of its stages, and the bins that take any of them. */
+type Places = { classes: readonly { c: number; kinds: Uint8Array; bins: Uint8Array }[]; bins: readonly number[] };
+
+function placesOf(problem: PackingProblem, placed: Int32Array): Places {
+  const classes = problem.stages.flatMap((stages, c) => {
+    if ((placed[c] ?? 0) === 0) return [];
+    return [{ c, kinds: union(stages.map(({ guest }) => guest)), bins: union(stages.map(({ bins }) => bins)) }];
+  });
+  const any = new Uint8Array(problem.bins);
+  for (const { bins } of classes) for (let b = 0; b < bins.length; b += 1) if (bins[b] === 1) any[b] = 1;
+  return { classes, bins: [...any.keys()].filter((b) => any[b] === 1) };
+}
+
+function union(sets: readonly Uint8Array[]): Uint8Array {
+  const [first = new Uint8Array(), ...others] = sets;
+  const isSame = others.every((other) => other === first);
+  return isSame ? first : first.map((member, i) => (member === 1 || others.some((other) => other[i] === 1) ? 1 : 0));
 }
 
 function* directions(problem: PackingProblem, placed: Int32Array): Generator<Float64Array> {
@@ -35,26 +58,25 @@ function* directions(problem: PackingProblem, placed: Int32Array): Generator<Flo
       yield direction;
     }
   }
-  for (let d = 3; d < problem.dims; d += 1) {
+  for (let d = 3; d < Math.min(problem.dims, 3 + MORE_DIRECTIONS_MAX); d += 1) {
     const direction = new Float64Array(problem.dims);
     direction[d] = unit(d);
     yield direction;
   }
 }
 
-function boundAlong(problem: PackingProblem, placed: Int32Array, direction: Float64Array): number {
-  const rates = ratesAlong(problem, direction);
+function boundAlong(problem: PackingProblem, placed: Int32Array, places: Places, direction: Float64Array): number {
+  const rates = ratesAlong(problem, places, direction);
   let sum = 0;
-  for (let c = 0; c < problem.classes; c += 1) {
-    if ((placed[c] ?? 0) === 0) continue;
+  for (const { c } of places.classes) {
     const need = along(problem.need, c, direction);
     if (need > 0) sum += (placed[c] ?? 0) * need * (rates[c] ?? 0);
   }
-  return sum - savedByBins(problem, placed, direction, rates);
+  return sum - savedByBins(problem, places, direction, rates);
 }
 
 /** Per class the least price per worth among the shapes that could take it; 0 where only bins do. */
-function ratesAlong(problem: PackingProblem, direction: Float64Array): Float64Array {
+function ratesAlong(problem: PackingProblem, places: Places, direction: Float64Array): Float64Array {
   const perKind = new Float64Array(problem.kinds).fill(Number.POSITIVE_INFINITY);
   for (let s = 0; s < problem.shapes; s += 1) {
     const worth = along(problem.capacity, s, direction);
@@ -62,29 +84,23 @@ function ratesAlong(problem: PackingProblem, direction: Float64Array): Float64Ar
     const kind = problem.kindOf[s] ?? 0;
     perKind[kind] = Math.min(perKind[kind] ?? 0, (problem.price[s] ?? 0) / worth);
   }
-  return Float64Array.from({ length: problem.classes }, (_, c) => {
+  const rates = new Float64Array(problem.classes);
+  for (const { c, kinds } of places.classes) {
     let least = Number.POSITIVE_INFINITY;
-    for (const { guest } of problem.stages[c] ?? []) {
-      for (let k = 0; k < problem.kinds; k += 1) if (guest[k] === 1) least = Math.min(least, perKind[k] ?? 0);
-    }
-    return least === Number.POSITIVE_INFINITY ? 0 : least;
-  });
+    for (let k = 0; k < kinds.length; k += 1) if (kinds[k] === 1) least = Math.min(least, perKind[k] ?? 0);
+    rates[c] = least === Number.POSITIVE_INFINITY ? 0 : least;
+  }
+  return rates;
 }
 
-function savedByBins(
-  problem: PackingProblem,
-  placed: Int32Array,
-  direction: Float64Array,
-  rates: Float64Array,
-): number {
+/** Each bin saves at most its room at the rate of the dearest class that it takes. */
+function savedByBins(problem: PackingProblem, places: Places, direction: Float64Array, rates: Float64Array): number {
+  if (places.bins.length === 0) return 0;
+  const dearestFirst = [...places.classes].sort((a, b) => (rates[b.c] ?? 0) - (rates[a.c] ?? 0) || a.c - b.c);
   let saved = 0;
-  for (let b = 0; b < problem.bins; b += 1) {
-    let dearest = 0;
-    for (let c = 0; c < problem.classes; c += 1) {
-      if ((placed[c] ?? 0) === 0 || (rates[c] ?? 0) <= dearest) continue;
-      if ((problem.stages[c] ?? []).some(({ bins }) => bins[b] === 1)) dearest = rates[c] ?? 0;
-    }
-    if (dearest > 0) saved += along(problem.binRoom, b, direction) * dearest;
+  for (const b of places.bins) {
+    const dearest = dearestFirst.find(({ bins }) => bins[b] === 1);
+    if (dearest !== undefined) saved += along(problem.binRoom, b, direction) * (rates[dearest.c] ?? 0);
   }
   return saved;
 }
@@ -97,16 +113,13 @@ function along(table: Float64Array, row: number, direction: Float64Array): numbe
 }
 
 /** The dearest class that no bin takes needs one node at least. */
-function cheapestSingle(problem: PackingProblem, placed: Int32Array): number {
+function cheapestSingle(problem: PackingProblem, places: Places): number {
   let dearest = 0;
-  for (let c = 0; c < problem.classes; c += 1) {
-    const stages = problem.stages[c] ?? [];
-    if ((placed[c] ?? 0) === 0 || stages.some(({ bins }) => bins.includes(1))) continue;
+  for (const { c, kinds, bins } of places.classes) {
+    if (bins.includes(1)) continue;
     let least = Number.POSITIVE_INFINITY;
     for (let s = 0; s < problem.shapes; s += 1) {
-      const kind = problem.kindOf[s] ?? 0;
-      if (stages.some(({ guest }) => guest[kind] === 1) && holds(problem, s, c))
-        least = Math.min(least, problem.price[s] ?? 0);
+      if (kinds[problem.kindOf[s] ?? 0] === 1 && holds(problem, s, c)) least = Math.min(least, problem.price[s] ?? 0);
     }
     if (least < Number.POSITIVE_INFINITY) dearest = Math.max(dearest, least);
   }

@@ -20,7 +20,7 @@ export type Room = { shape: number; bin: number; room: Float64Array; content: re
 
 export type Construction = Packing & {
   /** The rooms that got pods, with their whole new content. */
-  readonly refilled: readonly { index: number; node: FilledNode; room: Float64Array }[];
+  readonly refilled: readonly Refilled[];
   readonly limitLeft: Float64Array;
 };
 
@@ -42,7 +42,7 @@ export function construct(problem: PackingProblem, start: Start): Construction {
     scratch: new Float64Array(problem.dims),
     density: new Float64Array(problem.classes),
   };
-  const refilled = new Map<number, { index: number; node: FilledNode; room: Float64Array }>();
+  const refilled = new Map<number, Refilled>();
   for (let turn = 0; activate(work, turn); turn += 1) {
     fillRooms(work, refilled);
     openNodes(work);
@@ -85,29 +85,66 @@ function stage(work: Work, c: number): Stage | undefined {
   return work.problem.stages[c]?.[work.stageOf[c] ?? 0];
 }
 
-function fillRooms(work: Work, refilled: Map<number, { index: number; node: FilledNode; room: Float64Array }>): void {
-  const { problem } = work;
-  work.rooms.forEach((given, index) => {
+type Refilled = { index: number; node: FilledNode; room: Float64Array };
+
+function fillRooms(work: Work, refilled: Map<number, Refilled>): void {
+  let live: readonly number[] = work.active;
+  let least = leastNeed(work, live);
+  for (const [index, given] of work.rooms.entries()) {
     const present = refilled.get(index);
     const room = present?.room ?? given.room;
-    const takers = work.active.filter(
-      (c) => (work.demand[c] ?? 0) > 0 && takes(work, given, c) && holds(problem, room, c),
-    );
-    work.budget.left -= work.active.length + takers.length * 3;
-    if (takers.length === 0) return;
+    work.budget.left -= work.problem.dims;
+    if (!covers(room, least)) continue;
+    const takers = live.filter((c) => holds(work.problem, room, c) && takes(work, given, c));
+    work.budget.left -= live.length;
+    if (takers.length === 0) continue;
     const vessel: Vessel = { table: room, offset: 0, kind: -1 };
     const fill = bestFill(work, vessel, fillOrders(work, vessel, takers));
-    if (fill === undefined) return;
-    const after = Float64Array.from(room);
-    for (const { podClass, count } of fill.content) {
-      work.demand[podClass] = (work.demand[podClass] ?? 0) - count;
-      for (let d = 0; d < problem.dims; d += 1) {
-        after[d] = (after[d] ?? 0) - count * (problem.need[podClass * problem.dims + d] ?? 0);
-      }
-    }
-    const content = [...(present?.node.content ?? given.content), ...fill.content];
-    refilled.set(index, { index, node: { shape: given.shape, bin: given.bin, content }, room: after });
-  });
+    if (fill === undefined) continue;
+    refilled.set(index, refill(work, { index, given, room, before: present?.node.content ?? given.content }, fill));
+    if (takers.every((c) => (work.demand[c] ?? 0) > 0)) continue;
+    live = live.filter((c) => (work.demand[c] ?? 0) > 0);
+    least = leastNeed(work, live);
+  }
+}
+
+function refill(
+  work: Work,
+  { index, given, room, before }: { index: number; given: Room; room: Float64Array; before: readonly Portion[] },
+  fill: Fill,
+): Refilled {
+  const after = Float64Array.from(room);
+  for (const { podClass, count } of fill.content) {
+    work.demand[podClass] = (work.demand[podClass] ?? 0) - count;
+    takeFrom(work.problem, after, podClass, count);
+  }
+  return { index, node: { shape: given.shape, bin: given.bin, content: [...before, ...fill.content] }, room: after };
+}
+
+/** Cpu, memory and pods come first among the dimensions. */
+const CORE_DIMS = 3;
+
+/** Of cpu, memory and pods the least that any of the classes needs: a room with less is full for all of them. */
+function leastNeed({ problem }: Work, classes: readonly number[]): Float64Array {
+  const { dims, need } = problem;
+  const least = new Float64Array(Math.min(CORE_DIMS, dims)).fill(Number.POSITIVE_INFINITY);
+  for (const c of classes) {
+    for (let d = 0; d < least.length; d += 1) least[d] = Math.min(least[d] ?? 0, need[c * dims + d] ?? 0);
+  }
+  return least;
+}
+
+function covers(room: Float64Array, need: Float64Array): boolean {
+  for (let d = 0; d < need.length; d += 1) if ((need[d] ?? 0) > (room[d] ?? 0)) return false;
+  return true;
+}
+
+function takeFrom({ sparse }: PackingProblem, room: Float64Array, c: number, count: number): void {
+  const end = sparse.start[c + 1] ?? 0;
+  for (let i = sparse.start[c] ?? 0; i < end; i += 1) {
+    const d = sparse.dim[i] ?? 0;
+    room[d] = (room[d] ?? 0) - count * (sparse.amount[i] ?? 0);
+  }
 }
 
 function takes(work: Work, room: Room, c: number): boolean {
@@ -116,9 +153,11 @@ function takes(work: Work, room: Room, c: number): boolean {
   return room.bin >= 0 ? at.bins[room.bin] === 1 : at.guest[work.problem.kindOf[room.shape] ?? 0] === 1;
 }
 
-function holds(problem: PackingProblem, room: Float64Array, c: number): boolean {
-  const { dims, need } = problem;
-  for (let d = 0; d < dims; d += 1) if ((need[c * dims + d] ?? 0) > (room[d] ?? 0)) return false;
+function holds({ sparse }: PackingProblem, room: Float64Array, c: number): boolean {
+  const end = sparse.start[c + 1] ?? 0;
+  for (let i = sparse.start[c] ?? 0; i < end; i += 1) {
+    if ((sparse.amount[i] ?? 0) > (room[sparse.dim[i] ?? 0] ?? 0)) return false;
+  }
   return true;
 }
 
@@ -144,20 +183,23 @@ function bestFill(work: Work, vessel: Vessel, orders: readonly Int32Array[]): Fi
 
 function fillOrders(work: Work, { table, offset }: Vessel, takers: readonly number[]): Int32Array[] {
   if (takers.length === 1) return [Int32Array.from(takers)];
-  const { dims, need } = work.problem;
-  const { density } = work;
-  work.budget.left -= takers.length * (dims + 4) * STRESS.length;
+  const { density, values } = work;
+  work.budget.left -= takers.length * (CORE_DIMS + 4) * STRESS.length;
   return STRESS.map((stress) => {
-    for (const c of takers) {
-      let share = 0;
-      for (let d = 0; d < dims; d += 1) {
-        const amount = need[c * dims + d] ?? 0;
-        if (amount > 0) share += ((d === stress ? 4 : 1) * amount) / Math.max(table[offset + d] ?? 0, 1e-9);
-      }
-      density[c] = (work.values[c] ?? 0) / share;
-    }
+    for (const c of takers) density[c] = (values[c] ?? 0) / shareOf(work.problem, table, offset, c, stress);
     return sortedByDensity(takers, density);
   });
+}
+
+/** What a pod takes of the room, as the sum of its shares; the stressed dimension counts four times. */
+function shareOf({ sparse }: PackingProblem, table: Float64Array, offset: number, c: number, stress: number): number {
+  let share = 0;
+  const end = sparse.start[c + 1] ?? 0;
+  for (let i = sparse.start[c] ?? 0; i < end; i += 1) {
+    const d = sparse.dim[i] ?? 0;
+    share += ((d === stress ? 4 : 1) * (sparse.amount[i] ?? 0)) / Math.max(table[offset + d] ?? 0, 1e-9);
+  }
+  return share;
 }
 
 /** Densest first, then by number. The lists are short, and mostly in order already: insertion needs no callbacks. */
@@ -194,7 +236,7 @@ function fillInOrder(work: Work, { table, offset, kind }: Vessel, order: Int32Ar
     put(work, room, fill, c, count);
     opens ||= mayOpen(work, c, kind);
   }
-  work.budget.left -= order.length * dims;
+  work.budget.left -= order.length * CORE_DIMS + dims;
   if (fill.content.length === 0) return undefined;
   return opens ? fill : ownFirst(work, { table, offset, kind }, order);
 }
@@ -220,19 +262,18 @@ function mayOpen(work: Work, c: number, kind: number): boolean {
 }
 
 function put(work: Work, room: Float64Array, fill: Fill, c: number, count: number): void {
-  const { dims, need } = work.problem;
-  for (let d = 0; d < dims; d += 1) room[d] = (room[d] ?? 0) - count * (need[c * dims + d] ?? 0);
+  takeFrom(work.problem, room, c, count);
   fill.content.push({ podClass: c, stage: work.stageOf[c] ?? 0, count });
   fill.value += count * (work.values[c] ?? 0);
 }
 
 /** How many of the class's pods the room takes. */
 function howMany(work: Work, room: Float64Array, c: number): number {
-  const { dims, need } = work.problem;
+  const { sparse } = work.problem;
   let count = work.demand[c] ?? 0;
-  for (let d = 0; d < dims && count > 0; d += 1) {
-    const amount = need[c * dims + d] ?? 0;
-    if (amount > 0) count = Math.min(count, Math.floor((room[d] ?? 0) / amount));
+  const end = sparse.start[c + 1] ?? 0;
+  for (let i = sparse.start[c] ?? 0; i < end && count > 0; i += 1) {
+    count = Math.min(count, Math.floor((room[sparse.dim[i] ?? 0] ?? 0) / (sparse.amount[i] ?? 1)));
   }
   return count;
 }

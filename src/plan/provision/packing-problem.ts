@@ -8,6 +8,8 @@ export type PackingProblem = {
   readonly classes: number;
   /** What one pod of a class takes: classes x dims. Every pod takes at least one of `pods`. */
   readonly need: Float64Array;
+  /** The same without its zeros: most pods need three things of perhaps a hundred. */
+  readonly sparse: SparseNeeds;
   /** Pods to place, per class. */
   readonly demand: Int32Array;
   /** Per class, from the most wished for to the least; a pod moves on only when nothing takes it. Never empty. */
@@ -29,6 +31,25 @@ export type PackingProblem = {
   /** bins x dims */
   readonly binRoom: Float64Array;
 };
+
+/** Of class c: the entries from start[c] up to, not including, start[c + 1]. */
+export type SparseNeeds = { readonly start: Int32Array; readonly dim: Int32Array; readonly amount: Float64Array };
+
+export function sparseNeeds(classes: number, dims: number, need: Float64Array): SparseNeeds {
+  const start = new Int32Array(classes + 1);
+  const dim: number[] = [];
+  const amount: number[] = [];
+  for (let c = 0; c < classes; c += 1) {
+    for (let d = 0; d < dims; d += 1) {
+      const value = need[c * dims + d] ?? 0;
+      if (value <= 0) continue;
+      dim.push(d);
+      amount.push(value);
+    }
+    start[c + 1] = dim.length;
+  }
+  return { start, dim: Int32Array.from(dim), amount: Float64Array.from(amount) };
+}
 
 /** Where the pods of a class may go. Bytes, 1 for yes. */
 export type Stage = {

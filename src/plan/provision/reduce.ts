@@ -10,7 +10,7 @@ import { metByNodes, openNodes, roomOfNodes } from "./bins.ts";
 import type { Columns } from "./columns.ts";
 import { addAmounts, type Dimensions, dimensionsOf } from "./dimensions.ts";
 import { type LaunchKind, launchKindsOf } from "./launch-kinds.ts";
-import type { PackingProblem, Stage } from "./packing-problem.ts";
+import { type PackingProblem, type Stage, sparseNeeds } from "./packing-problem.ts";
 import type { Pool } from "./pools.ts";
 import { type ShapeTable, shapeTableOf } from "./shape-table.ts";
 import { type KindType, kindTypesOf } from "./shapes.ts";
@@ -199,15 +199,24 @@ function kindsTaking(one: NumberedClass, level: number, need: Float64Array, fact
   });
 }
 
+/** Plain loops: this is asked for every class and node, and most nodes are too full at the first glance. */
 function binsTaking(one: NumberedClass, level: number, need: Float64Array, facts: PlacementFacts): Uint8Array {
   const terms = one.levelTerms[level] ?? [];
-  const dims = need.length;
-  return Uint8Array.from(facts.bins, (bin, b) => {
-    for (let d = 0; d < dims; d += 1) if ((need[d] ?? 0) > (facts.binRoom[b * dims + d] ?? 0)) return 0;
+  const taking = new Uint8Array(facts.bins.length);
+  for (let b = 0; b < taking.length; b += 1) {
+    if (!hasRoom(facts.binRoom, b, need)) continue;
+    const bin = facts.bins[b];
     const meets = facts.binMeets[b];
-    if (!terms.some((term) => meets?.[term] === 1) || one.avoidedHosts.has(bin.hostname)) return 0;
-    return tolerates(one, level, bin.taints) ? 1 : 0;
-  });
+    if (bin === undefined || !terms.some((term) => meets?.[term] === 1) || one.avoidedHosts.has(bin.hostname)) continue;
+    if (tolerates(one, level, bin.taints)) taking[b] = 1;
+  }
+  return taking;
+}
+
+function hasRoom(rooms: Float64Array, row: number, need: Float64Array): boolean {
+  const dims = need.length;
+  for (let d = 0; d < dims; d += 1) if ((need[d] ?? 0) > (rooms[row * dims + d] ?? 0)) return false;
+  return true;
 }
 
 export function tolerates(one: PodClass, level: number, taints: Pool["taints"]): boolean {
@@ -230,6 +239,7 @@ function problemOf(
     dims,
     classes: hopeful.length,
     need,
+    sparse: sparseNeeds(hopeful.length, dims, need),
     demand: Int32Array.from(hopeful, ({ one }) => one.pods.length),
     stages: hopeful.map(({ stages }) => stages),
     ...facts.shapeTable.numbers,
