@@ -13,7 +13,7 @@ export type PlanSettings = {
    * the price. Disruption must weigh with the same number, or it undoes what provisioning did.
    */
   surchargePerNode?: number;
-  /** Effort of the search, default 20 million: about one number looked at each. */
+  /** Effort of the search, default 10 million: about one number looked at each. */
   searchSteps?: number;
 };
 

@@ -13,7 +13,7 @@ import { type Reduction, reduce } from "./reduce.ts";
 import { explainHopeless, explainLeft, explainPoolWithoutTypes, type Reason } from "./refusals.ts";
 
 const DEFAULT_SURCHARGE = 0.01;
-const DEFAULT_STEPS = 20_000_000;
+const DEFAULT_STEPS = 10_000_000;
 /** Fewer nodes may cost at most this share more. */
 const SURCHARGE_SHARE_MAX = 0.01;
 
