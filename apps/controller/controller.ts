@@ -1,11 +1,13 @@
 import { randomInt } from "node:crypto";
 import { hostname } from "node:os";
 import process from "node:process";
+import manifest from "../../package.json" with { type: "json" };
 import { InvariantError } from "../../src/base/errors.ts";
 import { Random } from "../../src/base/random.ts";
 import { connect } from "../../src/kube/connect.ts";
 import { realClock } from "../../src/kube/real-clock.ts";
 import { asksForHelp, parseSettings, type Settings, settingsHelp } from "../../src/model/settings.ts";
+import type { Metrics } from "../../src/ports/telemetry.ts";
 import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
 import { readInstanceTypesFile } from "../../src/providers/kwok/instance-types-file.ts";
 import { kwokProvider } from "../../src/providers/kwok/provider.ts";
@@ -26,11 +28,26 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
   const random = new Random(seedFromMachine());
   const sinks = openLogSinks(settings.logOutputPaths, settings.logErrorOutputPaths);
   const ended = Promise.withResolvers<"signal" | "leadership lost" | InvariantError>();
-  const { api, namespace, close } = await connect({ env: io.env, clock, random: random.fork("kube") });
+  const build = { version: manifest.version, goversion: `node-${process.version}`, goarch: process.arch };
+  // The registry is made with the product, after the connection whose requests it counts.
+  let registry: Metrics | undefined;
+  const { api, namespace, close } = await connect({
+    env: io.env,
+    clock,
+    random: random.fork("kube"),
+    version: build.version,
+    metrics: {
+      count: (...sample) => registry?.count(...sample),
+      gauge: (...sample) => registry?.gauge(...sample),
+      forget: (...sample) => registry?.forget(...sample),
+      observe: (...sample) => registry?.observe(...sample),
+    },
+  });
   const instanceTypes = instanceTypesOf(settings, io);
   const product = startProduct({
     settings,
     api,
+    build,
     provider: (limited) => kwokProvider({ api: limited, clock, instanceTypes }),
     clock,
     random,
@@ -39,6 +56,7 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
     namespace: io.env["SYSTEM_NAMESPACE"] ?? namespace,
     onFatal: (why) => ended.resolve(why),
   });
+  registry = product.metrics;
   const endpoints = await endpointsOf(settings, product);
   const onSignal = (): void => ended.resolve("signal");
   process.once("SIGINT", onSignal);

@@ -6,6 +6,7 @@ import type { Settings } from "../../src/model/settings.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { CloudProvider } from "../../src/ports/cloud-provider.ts";
 import type { KubeApi } from "../../src/ports/kube-api.ts";
+import { fencedApi } from "../../src/runtime/fenced-api.ts";
 import { type LeaderLease, startLeaderLease } from "../../src/runtime/leader-lease.ts";
 import { rateLimitedApi } from "../../src/runtime/rate-limited-api.ts";
 import { shutDown } from "../../src/runtime/shutdown.ts";
@@ -28,6 +29,8 @@ export type ProductOptions = {
   namespace: string;
   /** Effort of one search for a plan; default: the planner's own. */
   searchSteps?: number;
+  /** What is running, for logs and metrics. */
+  build?: { version: string; goversion: string; goarch: string; commit?: string };
   /** Nothing more can be done by this process: it must end. */
   onFatal(why: "leadership lost" | InvariantError): void;
 };
@@ -44,13 +47,19 @@ export type Product = {
   stop(): Promise<boolean>;
 };
 
-const SHUTDOWN_GRACE_MS = 30_000;
-
 /** Starts it; returns at once. */
 export function startProduct(options: ProductOptions): Product {
   const { settings, clock, random, identity } = options;
-  const log = createLog({ level: settings.logLevel, write: options.writeLog, clock });
-  const api = rateLimitedApi(options.api, { qps: settings.kubeClientQps, burst: settings.kubeClientBurst, clock });
+  let lease: LeaderLease | undefined;
+  const isLeader = (): boolean => lease?.isLeader() ?? settings.disableLeaderElection;
+  const log = createLog({
+    level: settings.logLevel,
+    write: options.writeLog,
+    clock,
+    ...(options.build?.commit === undefined ? {} : { commit: options.build.commit }),
+  });
+  const limit = { qps: settings.kubeClientQps, burst: settings.kubeClientBurst, clock };
+  const api = fencedApi(rateLimitedApi(options.api, limit), isLeader);
   const provider = options.provider(api);
   const metrics = createMetrics({
     clock,
@@ -74,9 +83,9 @@ export function startProduct(options: ProductOptions): Product {
     });
   };
   metrics.beforeExposition(() => operator?.refreshMetrics());
+  if (options.build !== undefined) metrics.gauge("karpenter_build_info", 1, options.build);
   for (const warning of settings.warnings) log.info("a setting has no effect", { warning });
 
-  let lease: LeaderLease | undefined;
   if (settings.disableLeaderElection) work();
   else {
     lease = startLeaderLease({
@@ -99,8 +108,8 @@ export function startProduct(options: ProductOptions): Product {
   }
   return {
     metrics,
-    isLeader: () => lease?.isLeader() ?? true,
-    isReady: () => operator?.mirror.isSynced() ?? lease?.isLeader() === false,
+    isLeader,
+    isReady: () => operator?.mirror.isSynced() ?? !isLeader(),
     get operator() {
       return operator;
     },
@@ -108,7 +117,7 @@ export function startProduct(options: ProductOptions): Product {
       shutDown({
         clock,
         log,
-        graceMs: SHUTDOWN_GRACE_MS,
+        graceMs: settings.shutdownGraceMs,
         steps: [
           { name: "controllers", run: async () => operator?.stop() },
           { name: "events", run: () => events.stop() },
