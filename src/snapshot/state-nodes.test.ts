@@ -5,7 +5,7 @@ import type { KubeObject } from "../model/object.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { StateNode } from "./snapshot.ts";
 import { stateNodesOf } from "./state-nodes.ts";
-import { viewOf } from "./view-of.ts";
+import { emptyView, viewOf } from "./view-of.ts";
 
 const BOOT: Taint = { key: "boot", effect: "NoSchedule" };
 const NOT_READY: Taint = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" };
@@ -175,5 +175,6 @@ describe("a view of a list of objects", () => {
     assert.equal(view.nodeByProviderId.get("p://1"), "n");
     assert.equal(view.claimByProviderId.get("p://1"), "c");
     assert.ok(view.nodeClasses.has("g/KNodeClass/k"));
+    assert.deepEqual(viewOf([]), emptyView());
   });
 });

@@ -31,7 +31,7 @@ export function columnsOf(pool: Pool): Columns {
     if (typeMisfit(pool.requirements, type) !== undefined) return;
     for (const variant of variantsOf(type, pool.requirements)) {
       for (const offering of type.offerings) {
-        if (!offering.available || !offeringFits(pool.requirements, offering)) continue;
+        if (!isPlanned(offering) || !offeringFits(pool.requirements, offering)) continue;
         types.push(index);
         prices.push(offering.priceUsdPerHour);
         variants.push(variant);
@@ -65,6 +65,11 @@ export function typeMisfit(requirements: Requirements, type: InstanceType): stri
     if (own !== undefined && !hasIntersection(r, own) && !(mayBeAbsent(r) && mayBeAbsent(own))) return key;
   }
   return undefined;
+}
+
+/** Reserved capacity is counted per reservation, which is not planned for: nothing is planned on it. */
+function isPlanned({ available, capacityType }: Offering): boolean {
+  return available && capacityType !== "reserved";
 }
 
 function offeringFits(requirements: Requirements, offering: Offering): boolean {

@@ -1,5 +1,12 @@
 import { byText } from "../../base/order.ts";
-import { formatRequirement, formatRequirements, incompatibility, type Requirements } from "../../model/requirements.ts";
+import { CAPACITY_TYPE_LABEL } from "../../model/labels.ts";
+import {
+  allows,
+  formatRequirement,
+  formatRequirements,
+  incompatibility,
+  type Requirements,
+} from "../../model/requirements.ts";
 import { formatAmount } from "../../model/resources.ts";
 import { formatTaint, untoleratedHardTaint } from "../../model/taints.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
@@ -15,6 +22,7 @@ const CLOSENESS = [
   "LimitsReached",
   "MinValuesNotMet",
   "NoInstanceTypeFits",
+  "ReservedCapacityNotPlanned",
   "NoOfferingAvailable",
   "RequirementsNotMet",
   "TaintsNotTolerated",
@@ -121,6 +129,9 @@ function requirementReason(
   }
   const terms = one.levels.at(-1)?.terms ?? [];
   const [term] = terms;
+  if (terms.length > 0 && terms.every(wantsReserved)) {
+    return { code: "ReservedCapacityNotPlanned", text: "asks for reserved capacity, which is not planned for" };
+  }
   if (term === undefined) return { code: "RequirementsNotMet", text: "its node affinity contradicts itself" };
   const misfit = incompatibility(pool.requirements, term, knownLabels(pool, snapshot));
   const alternatives = terms.length > 1 ? ` (and ${terms.length - 1} more alternatives)` : "";
@@ -139,6 +150,11 @@ function requirementReason(
     code: "RequirementsNotMet",
     text: `asks for ${asked === undefined ? misfit.key : formatRequirement(asked)}, but ${offered}${alternatives}`,
   };
+}
+
+function wantsReserved(term: Requirements): boolean {
+  const r = term.get(CAPACITY_TYPE_LABEL);
+  return r !== undefined && allows(r, "reserved") && !allows(r, "on-demand") && !allows(r, "spot");
 }
 
 /** Labels that the pool's types define, with the well-known ones. */
