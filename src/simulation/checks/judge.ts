@@ -8,6 +8,8 @@ export type Violation = { atMs: number; judge: string; what: string };
 export type JudgeNeeds = {
   clock: Clock;
   state: ClusterState;
+  /** Whether the product may hear of changes late, or lose watches. */
+  watchesLag: boolean;
   /** Reports once per text: a law that stays broken is one violation. */
   report(judge: string, what: string): void;
 };

@@ -33,7 +33,7 @@ async function inCourt(
   const state = new ClusterState(server);
   const writer = new ClusterWriter(server, "test");
   const found: string[] = [];
-  const judge = judgeOf({ clock, state, report: (_, what) => found.push(what) });
+  const judge = judgeOf({ clock, state, watchesLag: false, report: (_, what) => found.push(what) });
   const create = (kind: Kind, object: object, status?: object): void => {
     const made = writer.create(kind, object as KubeObject);
     if (status !== undefined) writer.patchStatus(kind, made.metadata, status);

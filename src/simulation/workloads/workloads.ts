@@ -14,8 +14,11 @@ import { startReplicaSetController } from "./replica-set-controller.ts";
 import { startStatefulSetController } from "./stateful-set-controller.ts";
 import { startVolumeController } from "./volume-controller.ts";
 
-/** All that kube-controller-manager does for this cluster; it ends with the loop of `needs`. */
-export function startWorkloads(needs: ControllerNeeds, server: ApiServer): void {
+/**
+ * All that kube-controller-manager does for this cluster; it ends with the loop of `needs`.
+ * @param nodeGraceMs how long a node may stay silent; default 50 s
+ */
+export function startWorkloads(needs: ControllerNeeds, server: ApiServer, nodeGraceMs?: number): void {
   startNamespaceController(needs, server);
   startDeploymentController(needs);
   startReplicaSetController(needs);
@@ -27,6 +30,6 @@ export function startWorkloads(needs: ControllerNeeds, server: ApiServer): void 
   startDisruptionBudgetController(needs);
   startEndpointsController(needs);
   startVolumeController(needs);
-  startNodeLifecycleController(needs);
+  startNodeLifecycleController(needs, nodeGraceMs === undefined ? {} : { graceMs: nodeGraceMs });
   startEventExpiry(needs);
 }

@@ -18,6 +18,8 @@ export type ClusterOptions = {
   clock: Clock;
   random: Random;
   kubelets?: Partial<KubeletOptions>;
+  /** How long a node may stay silent before it counts as unreachable; more than a lease period. Default 50 s. */
+  nodeGraceMs?: number;
   scoring?: ScoringStrategy;
   /** Nodes that the product does not manage; default: two, tainted CriticalAddonsOnly. */
   systemNodes?: SystemNodes;
@@ -46,7 +48,11 @@ export function startCluster(options: ClusterOptions): Cluster {
   createNamespaces(writerOf("kube-apiserver"));
   createSystemNodes(writerOf("cloud-controller-manager"), systemNodes);
   const writer = writerOf("kube-controller-manager");
-  startWorkloads({ clock, random: random.fork("controllers"), state, writer, loop, recorder }, server);
+  startWorkloads(
+    { clock, random: random.fork("controllers"), state, writer, loop, recorder },
+    server,
+    options.nodeGraceMs,
+  );
   const garbageCollector = createGarbageCollector({ server, clock });
   garbageCollector.start();
   const scheduler = new Scheduler({

@@ -1,7 +1,9 @@
 import { Random } from "../../base/random.ts";
 import { MINUTE_MS, SECOND_MS } from "../../base/time.ts";
-import { NODE_CLAIMS, NODES } from "../../model/kinds.ts";
+import type { Pod } from "../../model/core.ts";
+import { NODE_CLAIMS, NODES, POD_DISRUPTION_BUDGETS } from "../../model/kinds.ts";
 import { DO_NOT_DISRUPT_ANNOTATION, NODE_POOL_LABEL } from "../../model/labels.ts";
+import { budgetBlock, indexBudgets } from "../../model/pod-disruption-budgets.ts";
 import { crdOf } from "../../model/resources/crd.ts";
 import { CUSTOM_RESOURCES } from "../../model/resources/custom-resources.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
@@ -47,9 +49,15 @@ export type SimulateOptions = {
 
 /** 2026-01-05, a Monday. */
 const START_MS = 1_767_571_200_000;
+/** Nothing here depends on how often a healthy kubelet says so, and it is most of what an idle cluster does. */
+const LEASE_PERIOD_MS = 2 * MINUTE_MS;
 const QUIET_MS = 4 * MINUTE_MS;
 /** The watch history is kept this short so that it expires in every world. */
 const WATCH_EVENTS_MAX = 300;
+
+function lags({ lateEvent, droppedWatch, expiredWatch, stallEveryMs, refused, throttled }: FaultMix): boolean {
+  return lateEvent + droppedWatch + expiredWatch + stallEveryMs + refused + throttled > 0;
+}
 
 /** The cloud's own view of the API: the Node of an instance that never comes up is not written, and nobody is told. */
 function stillbirths(api: KubeApi, cloud: CloudControl): KubeApi {
@@ -107,7 +115,8 @@ export class World {
       clock,
       random: random.fork("cluster"),
       events: false,
-      kubelets: { leasePeriodMs: 40_000 },
+      kubelets: { leasePeriodMs: LEASE_PERIOD_MS },
+      nodeGraceMs: LEASE_PERIOD_MS + MINUTE_MS,
       systemNodes: { count: 2, region: "test-1" },
     });
     const { state, kubelets } = this.cluster;
@@ -116,7 +125,7 @@ export class World {
     this.#watchProgress();
     createProductObjects(server, { clusterName: "simulated", replicas: 2 });
     this.#judges = [judgeInstancesAndClaims, judgeLimitsAndBudgets, judgeBoughtTwice].map((judge) =>
-      judge({ clock, state, report: (name, what) => this.#report(name, what) }),
+      judge({ clock, state, watchesLag: lags(this.mix), report: (name, what) => this.#report(name, what) }),
     );
     this.#story = new Story({
       clock,
@@ -237,8 +246,12 @@ export class World {
   /** Initialized and staying, or waiting for a pod that must not be disturbed: that may take for ever. */
   #isSettled({ metadata, status }: NodeClaim): boolean {
     if (metadata.deletionTimestamp !== undefined) {
-      const pods = this.cluster.state.podsOn(status?.nodeName ?? "");
-      return pods.some((pod) => pod.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] === "true");
+      const { state } = this.cluster;
+      const budgets = indexBudgets(state.of(POD_DISRUPTION_BUDGETS).values());
+      const mustStay = (pod: Pod): boolean =>
+        pod.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] === "true" ||
+        budgetBlock(pod, budgets, this.clock.nowMs()) !== undefined;
+      return [...state.podsOn(status?.nodeName ?? "")].some(mustStay);
     }
     return status?.conditions?.some(({ type, status: is }) => type === "Initialized" && is === "True") ?? false;
   }
