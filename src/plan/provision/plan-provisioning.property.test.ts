@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { NodeSelectorRequirement, Pod, Taint } from "../../model/core.ts";
+import type { Affinity, NodeSelectorRequirement, Pod, Taint } from "../../model/core.ts";
 import type { InstanceType, Offering } from "../../model/instance-type.ts";
 import { ARCH_LABEL, CAPACITY_TYPE_LABEL, NODE_POOL_LABEL, OS_LABEL, ZONE_LABEL } from "../../model/labels.ts";
 import { matchesNodeAffinity } from "../../model/node-selector.ts";
@@ -126,6 +126,8 @@ function cluster() {
     affinity,
     tolerates: fc.boolean(),
     port: fc.constantFrom(0, 0, 0, 80),
+    apart: fc.constantFrom(false, false, false, true),
+    prefers: fc.constantFrom(undefined, undefined, "zone-a", "nowhere"),
     copies: fc.integer({ min: 1, max: 3 }),
   });
   const machine = fc.record({
@@ -190,25 +192,42 @@ function podsOf(
     affinity: readonly NodeSelectorRequirement[] | undefined;
     tolerates: boolean;
     port: number;
+    apart: boolean;
+    prefers: string | undefined;
     copies: number;
   },
   index: number,
 ): Pod[] {
   const terms = sketch.affinity?.map((expression) => ({ matchExpressions: [expression] }));
+  const app = `app-${index}`;
+  const affinity: Affinity = {
+    nodeAffinity: {
+      ...(terms === undefined ? {} : { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } }),
+      preferredDuringSchedulingIgnoredDuringExecution:
+        sketch.prefers === undefined
+          ? []
+          : [
+              {
+                weight: 1,
+                preference: { matchExpressions: [{ key: ZONE_LABEL, operator: "In", values: [sketch.prefers] }] },
+              },
+            ],
+    },
+    podAntiAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: sketch.apart
+        ? [{ topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { app } } }]
+        : [],
+    },
+  };
   return Array.from({ length: sketch.copies }, (_, copy) =>
     pod({
       name: `p-${index}-${copy}`,
       cpu: sketch.cpu,
       memory: sketch.memory,
+      labels: { app },
       ...(sketch.gpu > 0 ? { more: { gpu: sketch.gpu } } : {}),
       nodeSelector: sketch.selector,
-      ...(terms === undefined
-        ? {}
-        : {
-            affinity: {
-              nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } },
-            },
-          }),
+      affinity,
       ...(sketch.tolerates ? { tolerations: [{ key: "dedicated", operator: "Exists" }] } : {}),
       ...(sketch.port > 0 ? { hostPort: sketch.port } : {}),
     }),
@@ -268,7 +287,7 @@ function judgeClaim(snapshot: Snapshot, claim: PlannedClaim, types: readonly Ins
   }
   for (const one of pods)
     assert.equal(untoleratedHardTaint(pool.spec.template.spec.taints ?? [], one.spec.tolerations), undefined);
-  judgePorts(pods);
+  judgeNeighbours(pods);
 }
 
 function judgeNode(snapshot: Snapshot, name: string, keys: readonly string[]): void {
@@ -284,12 +303,18 @@ function judgeNode(snapshot: Snapshot, name: string, keys: readonly string[]): v
     assert.ok(accepts(state.labels, one));
     assert.equal(untoleratedHardTaint(state.taints, one.spec.tolerations), undefined);
   }
-  judgePorts([...running, ...added]);
+  judgeNeighbours([...running, ...added]);
 }
 
-function judgePorts(pods: readonly Pod[]): void {
+function judgeNeighbours(pods: readonly Pod[]): void {
   const ports = pods.flatMap(({ spec }) => spec.containers.flatMap((c) => c.ports?.map((port) => port.hostPort) ?? []));
   assert.equal(new Set(ports).size, ports.length, "no host port is taken twice");
+  const apart = pods.filter(({ spec }) => {
+    const terms = spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+    return terms.length > 0;
+  });
+  const apps = apart.map(({ metadata }) => metadata.labels?.["app"]);
+  assert.equal(new Set(apps).size, apps.length, "pods that keep apart do");
 }
 
 /** Whatever each claim launches of what it lists. */
