@@ -19,9 +19,14 @@ type Ended = { code: number | null; out: string; err: string };
 function karpenter(args: string[], { stdin = "", readOut = true } = {}): Promise<Ended> {
   const child = spawn(process.execPath, [LAUNCHER, ...args], { cwd: folder });
   const ended: Ended = { code: null, out: "", err: "" };
-  if (readOut) child.stdout.on("data", (chunk: Buffer) => void (ended.out += chunk.toString()));
+  if (readOut)
+    child.stdout.on("data", (chunk: Buffer) => {
+      ended.out += chunk.toString();
+    });
   else child.stdout.destroy();
-  child.stderr.on("data", (chunk: Buffer) => void (ended.err += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => {
+    ended.err += chunk.toString();
+  });
   child.stdin.on("error", () => undefined);
   child.stdin.end(stdin);
   return new Promise((resolve, reject) => {
@@ -34,6 +39,7 @@ describe("karpenter, as a process", () => {
   const cases: [string, string[], { code: number; out?: RegExp; err?: RegExp }][] = [
     ["shows its commands when called without any", [], { code: EXIT.wrongUse, out: /^Karpenter: .*playground/s }],
     ["shows its commands with --help", ["--help"], { code: EXIT.fine, out: /plan .*crds .*controller /s }],
+    ["tells its version", ["--version"], { code: EXIT.fine, out: /^karpenter \d+\.\d+\.\d+\n$/ }],
     ["refuses an unknown command", ["plam"], { code: EXIT.wrongUse, err: /^KARP_UNKNOWN_COMMAND: .*"plam"/ }],
     ["refuses an unknown flag", ["crds", "--nope"], { code: EXIT.wrongUse, err: /^KARP_BAD_FLAG: .*--nope/ }],
     [

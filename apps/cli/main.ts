@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { InvariantError, UserError } from "../../src/base/errors.ts";
 import type { Io } from "./io.ts";
@@ -26,7 +27,7 @@ const commands: Readonly<Record<string, Command>> = {
 };
 
 /** Codes of failures that no other command line would have avoided. */
-const failures: ReadonlySet<string> = new Set(["KARP_PORT_IN_USE", "KARP_NO_CLUSTER"]);
+const failures: ReadonlySet<string> = new Set(["KARP_PORT_IN_USE", "KARP_NO_CLUSTER", "KARP_PLAYGROUND_RUNS"]);
 
 const io: Io = {
   out: (text) => void process.stdout.write(text),
@@ -57,6 +58,10 @@ async function main(argv: string[], io: Io): Promise<number> {
       io.out(usage());
       return name === undefined ? EXIT.wrongUse : EXIT.fine;
     }
+    if (name === "version" || name === "--version") {
+      io.out(`karpenter ${await version()}\n`);
+      return EXIT.fine;
+    }
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (command === undefined) {
       throw new UserError({
@@ -72,9 +77,16 @@ async function main(argv: string[], io: Io): Promise<number> {
   }
 }
 
+async function version(): Promise<string> {
+  const manifest: { version: string } = JSON.parse(
+    await readFile(new URL("../../package.json", import.meta.url), "utf8"),
+  );
+  return manifest.version;
+}
+
 function usage(): string {
   const rows = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`);
-  return `Karpenter: a Kubernetes node autoscaler\n\nusage: karpenter COMMAND [OPTION...]\n\n${rows.join("\n")}\n\n"karpenter COMMAND --help" lists the options of a command.\n`;
+  return `Karpenter: a Kubernetes node autoscaler\n\nusage: karpenter COMMAND [OPTION...]\n\n${rows.join("\n")}\n\n"karpenter COMMAND --help" lists the options of a command, "karpenter version" tells the version.\n`;
 }
 
 function describe(error: unknown): string {
