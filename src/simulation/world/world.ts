@@ -1,9 +1,7 @@
 import { Random } from "../../base/random.ts";
 import { MINUTE_MS, SECOND_MS } from "../../base/time.ts";
-import type { Pod } from "../../model/core.ts";
-import { NODE_CLAIMS, NODES, POD_DISRUPTION_BUDGETS } from "../../model/kinds.ts";
+import { NODE_CLAIMS, NODES } from "../../model/kinds.ts";
 import { NODE_POOL_LABEL } from "../../model/labels.ts";
-import { budgetBlock, indexBudgets } from "../../model/pod-disruption-budgets.ts";
 import { crdOf } from "../../model/resources/crd.ts";
 import { CUSTOM_RESOURCES } from "../../model/resources/custom-resources.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
@@ -247,11 +245,7 @@ export class World {
   #isSettled({ metadata, status }: NodeClaim): boolean {
     if (metadata.deletionTimestamp !== undefined) {
       const { state } = this.cluster;
-      const budgets = indexBudgets(state.of(POD_DISRUPTION_BUDGETS).values());
-      const mustStay = (pod: Pod): boolean =>
-        pod.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] === "true" ||
-        budgetBlock(pod, budgets, this.clock.nowMs()) !== undefined;
-      return [...state.podsOn(status?.nodeName ?? "")].some(mustStay);
+      return state.podsOn(status?.nodeName ?? "").some((pod) => mayNotBeEvicted(state, pod));
     }
     return status?.conditions?.some(({ type, status: is }) => type === "Initialized" && is === "True") ?? false;
   }
