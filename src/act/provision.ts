@@ -1,4 +1,5 @@
 import { MINUTE_MS, parseTime, SECOND_MS } from "../base/time.ts";
+import type { ClusterView } from "../model/cluster-view.ts";
 import type { Node, Pod } from "../model/core.ts";
 import { NODE_CLAIMS, NODE_POOLS, NODES, PODS } from "../model/kinds.ts";
 import { isProvisionable } from "../model/pod-predicates.ts";
@@ -15,6 +16,8 @@ import { reportPlan } from "./provision-report.ts";
 
 /** While pods wait, a plan is made at least so often: types come back into stock, and watches may be late. */
 const RECHECK_MS = 10 * SECOND_MS;
+/** The stock is not told by any watch: it is asked for at least so often. */
+const STOCK_RECHECK_MS = MINUTE_MS;
 /** So often a plan is made anew at once because the cluster turned out to be another than the mirror showed. */
 const ATTEMPTS_MAX = 3;
 /** A pod that was first seen waiting is remembered so long at most. */
@@ -42,6 +45,7 @@ class Provisioner implements Controller {
   /** The last plan could not be carried out: nothing is waited for. */
   #hasFailed = true;
   #lastPlanMs = 0;
+  #lastView: ClusterView | undefined;
 
   readonly #onPlaced: ((podKeys: readonly string[]) => void) | undefined;
 
@@ -68,12 +72,14 @@ class Provisioner implements Controller {
     if (window.kind === "none" && !this.#hasFailed) {
       if (!this.#mustRecheck) return onChange;
       if (recheckMs > 0) return after(recheckMs, "pods may still wait");
+      if (this.#isSameCluster(nowMs)) return after(RECHECK_MS, "nothing has changed since the last plan");
     }
     this.#batcher.close();
     this.#hasFailed = true;
-    const { plan } = await this.#planAndBuy();
+    const { snapshot, plan } = await this.#planAndBuy();
     this.#hasFailed = false;
     this.#lastPlanMs = nowMs;
+    this.#lastView = snapshot.view;
     this.#noteDecisions(plan);
     const { newNodeClaims, existingNodes, unschedulable } = plan;
     this.#mustRecheck =
@@ -81,6 +87,13 @@ class Provisioner implements Controller {
     const next = this.#batcher.window(this.#needs.clock.nowMs());
     if (next.kind !== "none") return after(next.kind === "open" ? next.ms : 0, "more pods have come");
     return this.#mustRecheck ? after(RECHECK_MS, "pods may still wait") : onChange;
+  }
+
+  /** The same plan would come out again, unless types have come back into stock. */
+  #isSameCluster(nowMs: number): boolean {
+    const { mirror, memory } = this.#needs;
+    if (nowMs - this.#lastPlanMs >= STOCK_RECHECK_MS || memory.expectedClaims().length > 0) return false;
+    return mirror.view() === this.#lastView;
   }
 
   async #planAndBuy(): Promise<{ snapshot: Snapshot; plan: ProvisionPlan }> {
