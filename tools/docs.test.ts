@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { describe, it } from "node:test";
+import { parseAllDocuments } from "yaml";
+import type { Io } from "../apps/cli/io.ts";
+import { planCommand } from "../apps/cli/plan.ts";
+import { playgroundCommand } from "../apps/playground/playground.ts";
+
+const root = new URL("..", import.meta.url).pathname;
+const pages = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"], {
+  cwd: root,
+  encoding: "utf8",
+})
+  .split("\0")
+  .filter((page) => page !== "" && existsSync(root + page));
+const scripts = Object.keys((JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { scripts: object }).scripts);
+
+type Block = { language: string; text: string; line: number };
+
+function blocksOf(page: string): Block[] {
+  const text = readFileSync(root + page, "utf8");
+  return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)].map((match) => ({
+    language: match[1] ?? "",
+    text: match[2] ?? "",
+    line: text.slice(0, match.index).split("\n").length,
+  }));
+}
+
+/** What is wrong with a line of shell, or undefined. */
+function mistakeIn(line: string): string | undefined {
+  for (const command of line.replace(/\s+#.*$/, "").split(/&&|\|/)) {
+    const [program, ...args] = command
+      .trim()
+      .replace(/^([A-Z_]+=\S+\s+)+/, "")
+      .split(/\s+/);
+    if (program === "npm" && args[0] === "run" && !scripts.includes(args[1] ?? "")) return `no script ${args[1]}`;
+    if (program === "npx" && args[0] !== "karpenter") return `npx ${args[0]} is not ours`;
+    if (program === "node" || program === "bash") {
+      const file = args.find((arg) => !arg.startsWith("-"));
+      if (file !== undefined && !existsSync(root + file)) return `no file ${file}`;
+    }
+  }
+  return undefined;
+}
+
+describe("the documentation", () => {
+  for (const page of pages) {
+    it(`${page}: links lead somewhere, commands exist, YAML is YAML`, () => {
+      const text = readFileSync(root + page, "utf8");
+      for (const [, target] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+        if (target === undefined || /^[a-z]+:/.test(target)) continue;
+        assert.ok(existsSync(join(root, dirname(page), target)), `${page} links to ${target}`);
+      }
+      for (const { language, text: block, line } of blocksOf(page)) {
+        if (language === "sh") {
+          for (const command of block.split("\n"))
+            assert.equal(mistakeIn(command), undefined, `${page}:${line} ${command}`);
+        }
+        if (language === "yaml") {
+          for (const document of parseAllDocuments(block)) assert.deepEqual(document.errors, [], `${page}:${line}`);
+        }
+        if (language === "json") JSON.parse(block);
+      }
+    });
+  }
+});
+
+async function outputOf(run: (io: Io) => Promise<number>): Promise<string> {
+  let text = "";
+  await run({
+    out: (more) => {
+      text += more;
+    },
+    err: (more) => {
+      text += more;
+    },
+    stdin: async () => "",
+    env: {},
+    cwd: root,
+    terminal: undefined,
+  });
+  return text.replace(/[ \t]+$/gm, "").trim();
+}
+
+/** UPDATE_DOCS=1 writes the present output into the page instead. */
+function shows(page: string, marker: string, output: string): void {
+  const text = readFileSync(root + page, "utf8");
+  const start = text.indexOf("```text\n", text.indexOf(marker)) + "```text\n".length;
+  const end = text.indexOf("\n```", start);
+  assert.ok(text.includes(marker) && start > 8 && end > start, `${page} has a text block after "${marker}"`);
+  if (process.env["UPDATE_DOCS"] === "1") writeFileSync(root + page, text.slice(0, start) + output + text.slice(end));
+  else assert.equal(text.slice(start, end), output, "UPDATE_DOCS=1 npm test -- tools/docs.test.ts writes it anew");
+}
+
+describe("the README shows real output", () => {
+  it("of one round of the playground", async () => {
+    shows("README.md", "--once --virtual", await outputOf((io) => playgroundCommand(["--once", "--virtual"], io)));
+  });
+  it("of a plan for files", async () => {
+    const args = ["-f", "examples/playground.yaml", "-f", "examples/shop.yaml"];
+    shows("README.md", `npx karpenter plan ${args.join(" ")}`, await outputOf((io) => planCommand(args, io)));
+  });
+});
