@@ -16,12 +16,16 @@ export type WorldOptions = {
   faults?: Partial<FaultMix>;
   processes?: number;
   scale?: number;
+  /** Leaves out larger instance types: many small nodes instead of few large ones. */
+  largestCpu?: number;
   /** Stands between the product and the API: for products that break their word. */
   tamper?(api: KubeApi, clock: Clock): KubeApi;
 };
 
 /** A world of this seed with the whole product in it, as `karpenter controller` runs it. */
-export function worldOf({ tamper = (api) => api, ...options }: WorldOptions): World {
+export function worldOf({ tamper = (api) => api, largestCpu, ...options }: WorldOptions): World {
+  const cpuMilliMax = (largestCpu ?? Number.POSITIVE_INFINITY) * 1_000;
+  const instanceTypes = INSTANCE_TYPES.filter(({ capacity }) => (capacity["cpu"] ?? 0) <= cpuMilliMax);
   return simulate({
     ...options,
     product: (ports) =>
@@ -32,6 +36,6 @@ export function worldOf({ tamper = (api) => api, ...options }: WorldOptions): Wo
         namespace: PRODUCT_NAMESPACE,
         searchSteps: 500_000,
       }),
-    provider: ({ api, clock, isSoldOut }) => kwokProvider({ api, clock, instanceTypes: INSTANCE_TYPES, isSoldOut }),
+    provider: ({ api, clock, isSoldOut }) => kwokProvider({ api, clock, instanceTypes, isSoldOut }),
   });
 }
