@@ -67,6 +67,15 @@ export function typeMisfit(requirements: Requirements, type: InstanceType): stri
   return undefined;
 }
 
+/** True when the pool has what the requirements ask for, but nothing of it is to be had at the moment. */
+export function isSoldOut(pool: Pool, requirements: Requirements): boolean {
+  return pool.types.some(
+    (type) =>
+      typeMisfit(requirements, type) === undefined &&
+      type.offerings.some((offering) => !offering.available && offeringFits(requirements, offering)),
+  );
+}
+
 /** Reserved capacity is counted per reservation, which is not planned for: nothing is planned on it. */
 function isPlanned({ available, capacityType }: Offering): boolean {
   return available && capacityType !== "reserved";

@@ -871,6 +871,21 @@ describe("reasons", () => {
       "asks for zone In [zone-a], but the pool does not define zone, perhaps topology.kubernetes.io/zone is meant",
     );
   });
+  it("a zone that is sold out", () => {
+    const offerings = [
+      { zone: "zone-a", price: 1 },
+      { zone: "zone-b", price: 1, available: false },
+    ];
+    const types = [instanceType({ name: "m", cpu: 2, memory: 8, offerings })];
+    const objects = [nodePool(), pod({ name: "p", nodeSelector: { [ZONE_LABEL]: "zone-b" } })];
+    assert.deepEqual(planProvisioning(clusterOf({ types, objects })).unschedulable, [
+      {
+        pod: "default/p",
+        code: "NoOfferingAvailable",
+        reason: "everything with topology.kubernetes.io/zone In [zone-b] is sold out",
+      },
+    ]);
+  });
   it("every pool has its say", () => {
     const objects = [
       nodePool({ name: "a", taints: [GPU_TAINT] }),

@@ -5,12 +5,13 @@ import {
   formatRequirement,
   formatRequirements,
   incompatibility,
+  intersectAll,
   type Requirements,
 } from "../../model/requirements.ts";
 import { formatAmount } from "../../model/resources.ts";
 import { formatTaint, untoleratedHardTaint } from "../../model/taints.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
-import { typeMisfit } from "./columns.ts";
+import { isSoldOut, typeMisfit } from "./columns.ts";
 import type { IdlePool, Pool } from "./pools.ts";
 import { type NumberedClass, needOf, type Reduction, tolerates } from "./reduce.ts";
 
@@ -135,6 +136,12 @@ function requirementReason(
   if (term === undefined) return { code: "RequirementsNotMet", text: "its node affinity contradicts itself" };
   const misfit = incompatibility(pool.requirements, term, knownLabels(pool, snapshot));
   const alternatives = terms.length > 1 ? ` (and ${terms.length - 1} more alternatives)` : "";
+  if (misfit === undefined && terms.some((one) => isSoldOut(pool, intersectAll(pool.requirements, one)))) {
+    return {
+      code: "NoOfferingAvailable",
+      text: `everything with ${formatRequirements(term)} is sold out${alternatives}`,
+    };
+  }
   if (misfit === undefined) {
     return {
       code: "RequirementsNotMet",
