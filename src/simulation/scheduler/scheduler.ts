@@ -263,6 +263,9 @@ export class Scheduler {
     }
     if (volumes.kind === "checks" && volumes.unboundClaims.length > 0) {
       this.#askForVolumes(volumes.unboundClaims, best.name);
+      // It found its place, so it does not stand back when the volumes are there.
+      const waiting = this.#waiting.get(needs.pod.metadata.uid);
+      if (waiting !== undefined) waiting.retryAtMs = this.#needs.clock.nowMs();
       return;
     }
     this.#bind(needs.pod, best);
