@@ -2,10 +2,18 @@ import { byText } from "../../base/order.ts";
 import type { Container, Pod } from "../../model/core.ts";
 import { keyOf } from "../../model/object.ts";
 import { podRequests } from "../../model/pod-requests.ts";
-import { formatRequirements, requirement, withRequirement } from "../../model/requirements.ts";
+import {
+  formatRequirements,
+  intersectAll,
+  intersects,
+  type Requirements,
+  requirement,
+  withRequirement,
+} from "../../model/requirements.ts";
 import type { Resources } from "../../model/resources.ts";
 import type { PlanSettings } from "../../snapshot/snapshot.ts";
 import { type HostRules, type HostUse, hostUseOf } from "./host-rules.ts";
+import type { VolumeRules } from "./volume-rules.ts";
 import { type Level, levelsOf } from "./levels.ts";
 import { isPerHost, type Repulsion } from "./repulsion.ts";
 import { uncoveredWishes } from "./uncovered-rules.ts";
@@ -34,6 +42,7 @@ export type ClassRules = {
   hasSoftTaints: boolean;
   repulsions: readonly Repulsion[];
   hostRules: HostRules;
+  volumeRules: VolumeRules;
 };
 
 /** Sorts pods into classes. Work per pod is one key, kept with the pod object; everything else is per class. */
@@ -42,7 +51,8 @@ export function podClassesOf(pods: readonly Pod[], rules: ClassRules): readonly 
   const bySpec = new Map<string, { key: string; sample: Pod; pods: Pod[] }>();
   const selections = new Map<string, string>();
   for (const pod of pods) {
-    const key = looks ? selectedKey(pod, rules, selections) : specKey(pod);
+    const plain = looks ? selectedKey(pod, rules, selections) : specKey(pod);
+    const key = pod.spec.volumes === undefined ? plain : plain + rules.volumeRules.keyOf(pod);
     const known = bySpec.get(key);
     if (known === undefined) bySpec.set(key, { key, sample: pod, pods: [pod] });
     else known.pods.push(pod);
@@ -66,11 +76,12 @@ export function byAge(a: Pod, b: Pod): number {
 function podClass(sample: Pod, pods: readonly Pod[], rules: ClassRules): PodClass {
   const requests = { ...podRequests(sample), pods: 1 };
   const repelling = rules.repulsions.filter((repulsion) => repulsion.selects(sample));
-  const levels = levelsOf(sample.spec, rules.settings.preferencePolicy, rules.hasSoftTaints).map((level) =>
-    away(level, repelling),
-  );
-  const avoidedHosts = new Set(repelling.filter(isPerHost).flatMap(({ domains }) => domains));
-  const hostUse = hostUseOf(sample, rules.hostRules);
+  const volumes = rules.volumeRules.of(sample);
+  const wished = levelsOf(sample.spec, rules.settings.preferencePolicy, rules.hasSoftTaints);
+  const levels = nearVolumes(wished, volumes.places).map((level) => away(level, repelling));
+  const repellingHosts = repelling.filter(isPerHost).flatMap(({ domains }) => domains);
+  const avoidedHosts = new Set([...repellingHosts, ...volumes.avoidedHosts].sort(byText));
+  const hostUse = new Map([...hostUseOf(sample, rules.hostRules), ...volumes.use]);
   const wishes = rules.settings.preferencePolicy === "Respect" ? uncoveredWishes(sample.spec) : [];
   const parts = [
     Object.entries(requests)
@@ -83,6 +94,18 @@ function podClass(sample: Pod, pods: readonly Pod[], rules: ClassRules): PodClas
     wishes,
   ];
   return { key: JSON.stringify(parts), pods, sample, requests, levels, avoidedHosts, hostUse, wishes };
+}
+
+/** Each level where the volumes can be. A wish that keeps the pod from its volumes is none; the last level stays. */
+function nearVolumes(levels: readonly Level[], places: readonly Requirements[] | undefined): readonly Level[] {
+  if (places === undefined) return levels;
+  const near = levels.map((level) => ({ ...level, terms: level.terms.flatMap((term) => allowed(term, places)) }));
+  const possible = near.filter(({ terms }) => terms.length > 0);
+  return possible.length === 0 ? near.slice(-1) : possible;
+}
+
+function allowed(term: Requirements, places: readonly Requirements[]): Requirements[] {
+  return places.flatMap((place) => (intersects(term, place) === undefined ? [intersectAll(term, place)] : []));
 }
 
 /** Domains of repelling pods are ruled out like values of a required NotIn. */

@@ -1,8 +1,9 @@
 import type { ClusterView } from "../../model/cluster-view.ts";
-import type { NodeSelectorRequirement, Pod } from "../../model/core.ts";
+import type { NodeSelectorRequirement, PersistentVolumeClaimSpec, Pod } from "../../model/core.ts";
 import { CAPACITY_TYPE_LABEL, NODE_POOL_LABEL, normalizedLabel } from "../../model/labels.ts";
 import { labelValueProblem, qualifiedNameProblem } from "../../model/qualified-name.ts";
 import { restrictedLabelProblem } from "../../model/restricted-label.ts";
+import { podVolumesOf, type VolumeClaim, volumeClaimOf } from "./pod-volumes.ts";
 
 /** Why a pod cannot be judged at all. */
 export type PodProblem = { code: string; reason: string };
@@ -42,29 +43,35 @@ export function selectorProblem(pod: Pod, wellKnown: ReadonlySet<string>): PodPr
  */
 export function volumeProblem(pod: Pod, view: ClusterView): PodProblem | undefined {
   for (const volume of pod.spec.volumes ?? []) {
-    const name = volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral && `${pod.metadata.name}-${volume.name}`);
-    if (name === undefined) continue;
-    const problem = claimProblem(`${pod.metadata.namespace ?? "default"}/${name}`, view);
-    if (problem !== undefined)
-      return { code: "VolumeClaimUnusable", reason: `PersistentVolumeClaim ${name} ${problem}` };
+    const claim = volumeClaimOf(volume, pod, view);
+    if (claim === undefined) continue;
+    const problem = claim.exists || volume.ephemeral === undefined ? claimProblem(claim, view) : unbound(claim.spec, view);
+    if (problem !== undefined) {
+      return { code: "VolumeClaimUnusable", reason: `PersistentVolumeClaim ${claim.name} ${problem}` };
+    }
+  }
+  if (podVolumesOf(pod, view)?.places.length === 0) {
+    return { code: "VolumesApart", reason: "its volumes can never be in one place: no node reaches all of them" };
   }
   return undefined;
 }
 
-function claimProblem(key: string, view: ClusterView): string | undefined {
+function claimProblem({ key }: VolumeClaim, view: ClusterView): string | undefined {
   const claim = view.persistentVolumeClaims.get(key);
   if (claim === undefined) return "does not exist";
   if (claim.metadata.deletionTimestamp !== undefined) return "is being deleted";
   if (claim.status?.phase === "Lost") return "has lost its volume";
-  const { volumeName = "", storageClassName = "" } = claim.spec;
-  if (volumeName !== "") {
-    const volume = view.persistentVolumes.get(volumeName);
-    if (volume === undefined) return `names the volume ${volumeName}, which does not exist`;
-    if (volume.metadata.deletionTimestamp !== undefined)
-      return `names the volume ${volumeName}, which is being deleted`;
-    const isBound = claim.metadata.annotations?.["pv.kubernetes.io/bind-completed"] !== undefined;
-    return isBound ? undefined : "is not bound yet";
-  }
+  const { volumeName = "" } = claim.spec;
+  if (volumeName === "") return unbound(claim.spec, view);
+  const volume = view.persistentVolumes.get(volumeName);
+  if (volume === undefined) return `names the volume ${volumeName}, which does not exist`;
+  if (volume.metadata.deletionTimestamp !== undefined) return `names the volume ${volumeName}, which is being deleted`;
+  const isBound = claim.metadata.annotations?.["pv.kubernetes.io/bind-completed"] !== undefined;
+  return isBound ? undefined : "is not bound yet";
+}
+
+/** What is wrong with a claim that has no volume yet. */
+function unbound({ storageClassName = "" }: PersistentVolumeClaimSpec, view: ClusterView): string | undefined {
   if (storageClassName === "") return "is not bound and has no storage class";
   const storageClass = view.storageClasses.get(storageClassName);
   if (storageClass === undefined) return `names the storage class ${storageClassName}, which does not exist`;

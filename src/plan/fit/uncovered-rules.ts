@@ -14,13 +14,6 @@ export function uncoveredRule(pod: Pod, view: ClusterView): Uncovered | undefine
       reason: "uses resource claims (dynamic resource allocation), which are not planned for",
     };
   }
-  const claim = (spec.volumes ?? []).find((v) => v.persistentVolumeClaim !== undefined || v.ephemeral !== undefined);
-  if (claim !== undefined) {
-    return {
-      code: "VolumesNotPlanned",
-      reason: `volume "${claim.name}" uses a claim, whose zones are not planned for`,
-    };
-  }
   return uncoveredTopology(pod, view);
 }
 

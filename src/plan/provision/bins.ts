@@ -6,6 +6,7 @@ import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
 import { type Daemon, toleratesAll } from "../fit/daemons.ts";
 import { type HostRules, hostRoom, hostUseOf } from "../fit/host-rules.ts";
 import { labelMisfit } from "../fit/label-fit.ts";
+import type { VolumeRules } from "../fit/volume-rules.ts";
 import { addAmounts, type Dimensions } from "./dimensions.ts";
 import { type TermTable, termFits } from "./term-table.ts";
 
@@ -21,7 +22,7 @@ export function roomOfNodes(
   snapshot: Snapshot,
   nodes: readonly StateNode[],
   daemons: readonly Daemon[],
-  hostRules: HostRules,
+  { hostRules, volumeRules }: { hostRules: HostRules; volumeRules: VolumeRules },
   dimensions: Dimensions,
 ): Float64Array {
   const rooms = new Float64Array(nodes.length * dimensions.names.length);
@@ -29,6 +30,7 @@ export function roomOfNodes(
   nodes.forEach((node, row) => {
     addAmounts(dimensions, rooms, row, node.allocatable);
     addAmounts(dimensions, rooms, row, perHost);
+    addAmounts(dimensions, rooms, row, volumeRules.roomOfNode(node));
     const daemonsHere: Resources[] = [];
     for (const key of node.podKeys) {
       const pod = snapshot.view.pods.get(key);

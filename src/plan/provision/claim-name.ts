@@ -15,6 +15,13 @@ export function claimName(nodePool: string, podUids: readonly string[]): string 
   return `${prefix}-${hash}`;
 }
 
+/** The name, or the first of its variants ("-2", "-3", ...) that is not taken. */
+export function freeName(taken: { has(name: string): boolean }, name: string): string {
+  let free = name;
+  for (let variant = 2; taken.has(free); variant += 1) free = `${name}-${variant}`;
+  return free;
+}
+
 /** Two independent 32-bit hashes (FNV-1a and Murmur's mixing), ten letters and digits of their product. */
 function textHash(text: string): string {
   let a = 0x811c9dc5;

@@ -118,8 +118,11 @@ function cheapestSingle(problem: PackingProblem, places: Places): number {
   for (const { c, kinds, bins } of places.classes) {
     if (bins.includes(1)) continue;
     let least = Number.POSITIVE_INFINITY;
-    for (let s = 0; s < problem.shapes; s += 1) {
-      if (kinds[problem.kindOf[s] ?? 0] === 1 && holds(problem, s, c)) least = Math.min(least, problem.price[s] ?? 0);
+    for (let k = 0; k < kinds.length; k += 1) {
+      if (kinds[k] !== 1) continue;
+      // Cheapest first within a kind.
+      const shape = problem.shapesOf[k]?.find((s) => holds(problem, s, c));
+      if (shape !== undefined) least = Math.min(least, problem.price[shape] ?? 0);
     }
     if (least < Number.POSITIVE_INFINITY) dearest = Math.max(dearest, least);
   }

@@ -281,30 +281,51 @@ function howMany(work: Work, room: Float64Array, c: number): number {
 /** Per kind: the classes it takes, those that may open it first. */
 type Takers = { classes: number[]; ownCount: number };
 
+/** A shape that might be bought next, with its best fill for the demand at the time it was made. */
+type Candidate = { shape: number; fill: Fill | undefined; orders: Int32Array[] | undefined };
+
 function openNodes(work: Work): void {
   const takers = takersPerKind(work);
-  const scores = startingScores(work, takers);
-  const fills: (Fill | undefined)[] = new Array(work.problem.shapes);
-  const orders: (Int32Array[] | undefined)[] = new Array(work.problem.shapes);
+  const ranking = rankingOf(work, takers);
   const finish: Finish = { cost: Number.POSITIVE_INFINITY, nodes: 0, shape: -1, content: [] };
   for (;;) {
-    const shape = leastScore(scores);
-    work.budget.left -= scores.length;
-    if (shape < 0) break;
-    const fill = fills[shape];
+    const group = leastScore(ranking.best);
+    work.budget.left -= ranking.best.length;
+    const at = ranking.bestAt[group] ?? -1;
+    const candidate = ranking.candidates[at];
+    if (candidate === undefined) break;
+    const { shape, fill } = candidate;
     if (fill === undefined || isStale(work, fill)) {
-      fills[shape] = evaluate(work, takers, shape, orders);
-      scores[shape] = scoreOf(work, shape, fills[shape]);
-      continue;
+      evaluate(work, takers, candidate);
+      rescore(work, ranking, group, at, scoreOf(work, candidate));
+    } else if (affordable(work, shape) < 1) {
+      rescore(work, ranking, group, at, Number.POSITIVE_INFINITY);
+    } else {
+      considerFinish(work, takers, finish);
+      take(work, shape, fill);
     }
-    if (affordable(work, shape) < 1) {
-      scores[shape] = Number.POSITIVE_INFINITY;
-      continue;
-    }
-    considerFinish(work, takers, finish);
-    take(work, shape, fill);
   }
   applyFinish(work, finish);
+}
+
+/** Candidates in groups, one for each kind, so that a changed score concerns its group only. */
+type Ranking = {
+  candidates: Candidate[];
+  scores: Float64Array;
+  /** Group g has the candidates from start[g] up to, not including, start[g + 1]. */
+  start: number[];
+  /** Per group the least score, and whose it is (-1: none can be bought). */
+  best: Float64Array;
+  bestAt: Int32Array;
+};
+
+function rescore(work: Work, ranking: Ranking, group: number, at: number, score: number): void {
+  ranking.scores[at] = score;
+  const from = ranking.start[group] ?? 0;
+  const within = leastScore(ranking.scores.subarray(from, ranking.start[group + 1]));
+  work.budget.left -= (ranking.start[group + 1] ?? 0) - from;
+  ranking.bestAt[group] = within < 0 ? -1 : from + within;
+  ranking.best[group] = within < 0 ? Number.POSITIVE_INFINITY : (ranking.scores[from + within] ?? 0);
 }
 
 function takersPerKind(work: Work): Takers[] {
@@ -324,22 +345,41 @@ function takersPerKind(work: Work): Takers[] {
   return result;
 }
 
-/** The least cost per value that a shape could have at best: most shapes are never filled, as this is already too much. */
-function startingScores(work: Work, takers: readonly Takers[]): Float64Array {
+/**
+ * The shapes of kinds that somebody may open, each with the least cost per value that it could have at best: most are
+ * never filled, as this is already too much.
+ */
+function rankingOf(work: Work, takers: readonly Takers[]): Ranking {
   const { problem } = work;
-  const { dims } = problem;
-  const scores = new Float64Array(problem.shapes).fill(Number.POSITIVE_INFINITY);
+  const candidates: Candidate[] = [];
+  const scores: number[] = [];
+  const start = [0];
   for (let k = 0; k < problem.kinds; k += 1) {
     const { classes, ownCount } = takers[k] ?? { classes: [], ownCount: 0 };
     if (ownCount === 0) continue;
     const perUnit = bestPerUnit(work, classes);
-    for (const s of problem.shapesOf[k] ?? []) {
-      const most = mostValue(problem, s, perUnit);
-      scores[s] = most > 0 ? (work.costs[s] ?? 0) / most : Number.POSITIVE_INFINITY;
+    for (const shape of problem.shapesOf[k] ?? []) {
+      const most = mostValue(problem, shape, perUnit);
+      if (most <= 0) continue;
+      candidates.push({ shape, fill: undefined, orders: undefined });
+      scores.push((work.costs[shape] ?? 0) / most);
     }
-    work.budget.left -= (problem.shapesOf[k]?.length ?? 0) * dims;
+    work.budget.left -= (problem.shapesOf[k]?.length ?? 0) * problem.dims;
+    start.push(candidates.length);
   }
-  return scores;
+  const groups = start.length - 1;
+  const ranking: Ranking = {
+    candidates,
+    scores: Float64Array.from(scores),
+    start,
+    best: new Float64Array(groups),
+    bestAt: new Int32Array(groups),
+  };
+  for (let g = 0; g < groups; g += 1) {
+    const first = start[g] ?? 0;
+    rescore(work, ranking, g, first, ranking.scores[first] ?? Number.POSITIVE_INFINITY);
+  }
+  return ranking;
 }
 
 /** No fill of the shape is worth more. */
@@ -389,21 +429,15 @@ function isStale(work: Work, fill: Fill): boolean {
 }
 
 /** Values do not change while nodes are opened, so a shape's fill orders are made once. */
-function evaluate(
-  work: Work,
-  takers: readonly Takers[],
-  shape: number,
-  orders: (Int32Array[] | undefined)[],
-): Fill | undefined {
+function evaluate(work: Work, takers: readonly Takers[], candidate: Candidate): void {
   const { capacity, dims, kindOf } = work.problem;
-  const kind = kindOf[shape] ?? 0;
-  const vessel: Vessel = { table: capacity, offset: shape * dims, kind };
-  const known = orders[shape] ?? fillOrders(work, vessel, takers[kind]?.classes ?? []);
-  orders[shape] = known;
-  return bestFill(work, vessel, known);
+  const kind = kindOf[candidate.shape] ?? 0;
+  const vessel: Vessel = { table: capacity, offset: candidate.shape * dims, kind };
+  candidate.orders ??= fillOrders(work, vessel, takers[kind]?.classes ?? []);
+  candidate.fill = bestFill(work, vessel, candidate.orders);
 }
 
-function scoreOf(work: Work, shape: number, fill: Fill | undefined): number {
+function scoreOf(work: Work, { shape, fill }: Candidate): number {
   if (fill === undefined || fill.value <= 0) return Number.POSITIVE_INFINITY;
   return (work.costs[shape] ?? 0) / fill.value;
 }
@@ -441,7 +475,9 @@ type Finish = { cost: number; nodes: number; shape: number; content: Portion[] }
 function considerFinish(work: Work, takers: readonly Takers[], finish: Finish): void {
   const { problem } = work;
   const rest = restOf(work);
-  work.budget.left -= work.active.length;
+  work.budget.left -= work.active.length * CORE_DIMS;
+  if (!covers(problem.largest, rest.need)) return;
+  work.budget.left -= problem.kinds * work.active.length;
   for (let k = 0; k < problem.kinds; k += 1) {
     const { classes, ownCount } = takers[k] ?? { classes: [], ownCount: 0 };
     const taken = classes.filter((c) => (work.demand[c] ?? 0) > 0);
@@ -458,14 +494,18 @@ function considerFinish(work: Work, takers: readonly Takers[], finish: Finish): 
 }
 
 function restOf(work: Work): { need: Float64Array; classes: number } {
-  const { dims, need } = work.problem;
+  const { dims, sparse } = work.problem;
   const sum = new Float64Array(dims);
   let classes = 0;
   for (const c of work.active) {
     const count = work.demand[c] ?? 0;
     if (count === 0) continue;
     classes += 1;
-    for (let d = 0; d < dims; d += 1) sum[d] = (sum[d] ?? 0) + count * (need[c * dims + d] ?? 0);
+    const end = sparse.start[c + 1] ?? 0;
+    for (let i = sparse.start[c] ?? 0; i < end; i += 1) {
+      const d = sparse.dim[i] ?? 0;
+      sum[d] = (sum[d] ?? 0) + count * (sparse.amount[i] ?? 0);
+    }
   }
   return { need: sum, classes };
 }

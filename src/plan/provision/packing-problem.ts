@@ -19,6 +19,8 @@ export type PackingProblem = {
   readonly capacity: Float64Array;
   /** USD per hour. Shapes are sorted by it within their kind. */
   readonly price: Float64Array;
+  /** Per dimension the most that any shape has. */
+  readonly largest: Float64Array;
   readonly kinds: number;
   readonly kindOf: Int32Array;
   /** Shapes of a kind, cheapest first. */

@@ -107,30 +107,33 @@ function firstValues(problem: PackingProblem, costs: Float64Array): Float64Array
   const values = new Float64Array(problem.classes);
   let most = 1e-6;
   for (let c = 0; c < problem.classes; c += 1) {
-    let least = Number.POSITIVE_INFINITY;
-    for (let s = 0; s < problem.shapes; s += 1) {
-      if (!mayOpen(problem, c, problem.kindOf[s] ?? 0)) continue;
-      const share = largestShare(problem, c, s);
-      if (share <= 1) least = Math.min(least, share * (costs[s] ?? 0));
-    }
+    const least = cheapestShare(problem, c, costs);
     values[c] = Math.max(least, 1e-9);
     if (least < Number.POSITIVE_INFINITY) most = Math.max(most, least);
   }
   return values.map((value) => Math.min(value, most * 1_000));
 }
 
-/** The largest share of anything on the shape that one pod takes; above 1 it does not fit. */
-function largestShare({ dims, need, capacity }: PackingProblem, c: number, shape: number): number {
-  let share = 0;
-  for (let d = 0; d < dims; d += 1) {
-    const amount = need[c * dims + d] ?? 0;
-    if (amount > 0) share = Math.max(share, amount / (capacity[shape * dims + d] ?? 0));
+function cheapestShare(problem: PackingProblem, c: number, costs: Float64Array): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let k = 0; k < problem.kinds; k += 1) {
+    if (!(problem.stages[c] ?? []).some((stage) => stage.own[k] === 1)) continue;
+    for (const s of problem.shapesOf[k] ?? []) {
+      const share = largestShare(problem, c, s);
+      if (share <= 1) least = Math.min(least, share * (costs[s] ?? 0));
+    }
   }
-  return share;
+  return least;
 }
 
-function mayOpen(problem: PackingProblem, c: number, kind: number): boolean {
-  return (problem.stages[c] ?? []).some((stage) => stage.own[kind] === 1);
+/** The largest share of anything on the shape that one pod takes; above 1 it does not fit. */
+function largestShare({ dims, sparse, capacity }: PackingProblem, c: number, shape: number): number {
+  let share = 0;
+  const end = sparse.start[c + 1] ?? 0;
+  for (let i = sparse.start[c] ?? 0; i < end; i += 1) {
+    share = Math.max(share, (sparse.amount[i] ?? 0) / (capacity[shape * dims + (sparse.dim[i] ?? 0)] ?? 0));
+  }
+  return share;
 }
 
 /** The middle (geometric) between a class's value and the share that its pods paid of the nodes bought for them. */

@@ -6,6 +6,7 @@ import { type Daemon, daemonsOf, toleratesAll } from "../fit/daemons.ts";
 import { type HostRules, type HostUse, hostRoom, hostRulesOf, portUseOf } from "../fit/host-rules.ts";
 import { type PodClass, podClassesOf } from "../fit/pod-classes.ts";
 import { repulsionsOf } from "../fit/repulsion.ts";
+import { type VolumeRules, volumeRulesOf } from "../fit/volume-rules.ts";
 import { metByNodes, openNodes, roomOfNodes } from "./bins.ts";
 import type { Columns } from "./columns.ts";
 import { addAmounts, type Dimensions, dimensionsOf } from "./dimensions.ts";
@@ -70,7 +71,7 @@ export function reduce(snapshot: Snapshot, pods: readonly Pod[], pools: readonly
     daemons.filter((daemon, index) => runsOnKind(daemon, daemonTerms[index] ?? [], kind, pools)),
   );
   const kindTypes = kinds.map((kind, k) =>
-    typesOfKind(kind, kindDaemons[k] ?? [], { pools, columns, dimensions, hostRules }),
+    typesOfKind(kind, kindDaemons[k] ?? [], { pools, columns, dimensions, hostRules, volumeRules }),
   );
   const shapeInput = {
     snapshot,
@@ -82,7 +83,7 @@ export function reduce(snapshot: Snapshot, pods: readonly Pod[], pools: readonly
     classes: numbered.map((one) => ({ need: needOf(one, dimensions), terms: one.levelTerms.flat() })),
   };
   const shapeTable = shapeTableOf(shapeInput, true);
-  const binRoom = roomOfNodes(snapshot, bins, daemons, hostRules, dimensions);
+  const binRoom = roomOfNodes(snapshot, bins, daemons, { hostRules, volumeRules }, dimensions);
   const facts: PlacementFacts = {
     pools,
     kinds,
@@ -128,14 +129,24 @@ function runsOnKind(daemon: Daemon, terms: readonly number[], kind: LaunchKind, 
 function typesOfKind(
   kind: LaunchKind,
   daemons: readonly Daemon[],
-  about: { pools: readonly Pool[]; columns: readonly Columns[]; dimensions: Dimensions; hostRules: HostRules },
+  about: {
+    pools: readonly Pool[];
+    columns: readonly Columns[];
+    dimensions: Dimensions;
+    hostRules: HostRules;
+    volumeRules: VolumeRules;
+  },
 ): readonly KindType[] {
   const pool = about.pools[kind.pool];
   const columns = about.columns[kind.pool];
   if (pool === undefined || columns === undefined) return [];
   const overhead: (Resources | HostUse)[] = [];
   for (const { requests, spec } of daemons) overhead.push(requests, portUseOf(spec, about.hostRules));
-  return kindTypesOf(pool, kind, columns, about.dimensions, { overhead, hostRoom: hostRoom(about.hostRules) });
+  return kindTypesOf(pool, kind, columns, about.dimensions, {
+    overhead,
+    hostRoom: hostRoom(about.hostRules),
+    roomOfType: about.volumeRules.roomOfType,
+  });
 }
 
 function totalNeed(classes: readonly PodClass[], dimensions: Dimensions): Float64Array {

@@ -10,7 +10,7 @@ import { type KindType, limitUseOf, type Shape, withoutDominated } from "./shape
 export type ShapeTable = {
   numbers: Pick<
     PackingProblem,
-    "shapes" | "capacity" | "price" | "kindOf" | "shapesOf" | "limits" | "limitUse" | "limitLeft"
+    "shapes" | "capacity" | "largest" | "price" | "kindOf" | "shapesOf" | "limits" | "limitUse" | "limitLeft"
   >;
   /** Per shape: index into its pool's types of the cheapest one. */
   typeOf: Int32Array;
@@ -52,6 +52,7 @@ export function shapeTableOf(input: ShapeInput, keepsChoice: boolean): ShapeTabl
   const numbers = {
     shapes,
     capacity: new Float64Array(shapes * dims),
+    largest: new Float64Array(dims),
     price: new Float64Array(shapes),
     kindOf: new Int32Array(shapes),
     shapesOf: [] as Int32Array[],
@@ -66,6 +67,7 @@ export function shapeTableOf(input: ShapeInput, keepsChoice: boolean): ShapeTabl
     const firstLimit = limitNames.findIndex(({ pool }) => pool === kinds[k]?.pool);
     for (const shape of list) {
       numbers.capacity.set(shape.room, next * dims);
+      for (let d = 0; d < dims; d += 1) numbers.largest[d] = Math.max(numbers.largest[d] ?? 0, shape.room[d] ?? 0);
       numbers.price[next] = shape.price;
       numbers.kindOf[next] = k;
       shape.use.forEach((use, l) => {

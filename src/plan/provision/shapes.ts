@@ -18,7 +18,12 @@ export type KindType = {
 
 export const CAPACITY_TYPE_BITS = { "on-demand": 1, spot: 2, reserved: 4 } as const;
 
-export type KindFacts = { overhead: readonly (HostUse | Readonly<Record<string, number>>)[]; hostRoom: HostUse };
+export type KindFacts = {
+  overhead: readonly (HostUse | Readonly<Record<string, number>>)[];
+  hostRoom: HostUse;
+  /** What nodes of a type have besides: see AttachLimits. */
+  roomOfType(name: string): HostUse;
+};
 
 /** The types of a kind, cheapest first, then by name. */
 export function kindTypesOf(
@@ -44,6 +49,7 @@ export function kindTypesOf(
     const room = new Float64Array(dimensions.names.length);
     addAmounts(dimensions, room, 0, source.allocatable);
     addAmounts(dimensions, room, 0, facts.hostRoom);
+    addAmounts(dimensions, room, 0, facts.roomOfType(source.name));
     for (const one of facts.overhead) addAmounts(dimensions, room, 0, one, -1);
     types.set(type, { type, name: source.name, price, room, capacityTypes: bit });
   }
