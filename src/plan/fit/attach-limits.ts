@@ -4,7 +4,7 @@ import type { CsiNode, Pod } from "../../model/core.ts";
 import { INSTANCE_TYPE_LABEL } from "../../model/labels.ts";
 import type { StateNode } from "../../snapshot/snapshot.ts";
 import type { HostUse } from "./host-rules.ts";
-import { type PodVolumes, podVolumesOf } from "./pod-volumes.ts";
+import type { PodVolumes } from "./pod-volumes.ts";
 
 /**
  * How many volumes of a driver a node can have attached, told as amounts: each driver is a countable thing. A node says its
@@ -27,20 +27,25 @@ const UNLIMITED = 1_000_000;
 
 /**
  * A claim used by several pods takes one place of a node however many of them run there. Amounts add up, so such claims are
- * not counted per pod: every node sets one place aside for each of them, as long as that takes at most half of the limit.
+ * not counted per pod: every node sets one place aside for each of them, as long as that leaves half of the limit to
+ * claims of single pods, where there are such.
  * @param pods  the pods to place
  * @param nodes the nodes that pods may go to
  */
-export function attachLimitsOf(pods: readonly Pod[], nodes: readonly StateNode[], view: ClusterView): AttachLimits {
+export function attachLimitsOf(
+  pods: readonly Pod[],
+  nodes: readonly StateNode[],
+  view: ClusterView,
+  volumesOf: VolumesOf,
+): AttachLimits {
   const users = new Map<string, { driver: string; count: number }>();
   for (const pod of pods) {
-    if (pod.spec.volumes === undefined) continue;
-    for (const { key, driver } of podVolumesOf(pod, view)?.attached ?? []) {
+    for (const { key, driver } of volumesOf(pod)?.attached ?? []) {
       users.set(key, { driver, count: (users.get(key)?.count ?? 0) + 1 });
     }
   }
   if (users.size === 0) return NO_LIMITS;
-  const present = new Map(nodes.map((node) => [node.name, attachedOn(node, view, users)]));
+  const present = new Map(nodes.map((node) => [node.name, attachedOn(node, view, users, volumesOf)]));
   const limits = new Limits(view);
   const drivers = [...new Set([...users.values()].map(({ driver }) => driver))]
     .filter((driver) => limits.least(driver) !== undefined)
@@ -57,16 +62,17 @@ const NO_LIMITS: AttachLimits = {
   sharedOf: () => [],
 };
 
+type VolumesOf = (pod: Pod) => PodVolumes | undefined;
 type Present = { perDriver: ReadonlyMap<string, number>; claims: ReadonlySet<string> };
 type Users = ReadonlyMap<string, { driver: string; count: number }>;
 
 /** Distinct claims that a node has attached; of their names only those that a pod to place uses too. */
-function attachedOn(node: StateNode, view: ClusterView, users: Users): Present {
+function attachedOn(node: StateNode, view: ClusterView, users: Users, volumesOf: VolumesOf): Present {
   const all = new Map<string, string>();
   for (const key of node.podKeys) {
     const pod = view.pods.get(key);
-    if (pod?.spec.volumes === undefined) continue;
-    for (const claim of podVolumesOf(pod, view)?.attached ?? []) all.set(claim.key, claim.driver);
+    if (pod === undefined) continue;
+    for (const claim of volumesOf(pod)?.attached ?? []) all.set(claim.key, claim.driver);
   }
   const perDriver = new Map<string, number>();
   for (const driver of all.values()) perDriver.set(driver, (perDriver.get(driver) ?? 0) + 1);
@@ -127,10 +133,14 @@ function setAside(
   users: Users,
 ): ReadonlyMap<string, readonly string[]> {
   const shared = new Map<string, string[]>(drivers.map((driver) => [driver, []]));
+  const attached = new Set([...present.values()].flatMap(({ claims }) => [...claims]));
+  const withOwn = new Set<string>();
   for (const [key, { driver, count }] of users) {
-    if (count > 1 || [...present.values()].some(({ claims }) => claims.has(key))) shared.get(driver)?.push(key);
+    if (count > 1 || attached.has(key)) shared.get(driver)?.push(key);
+    else withOwn.add(driver);
   }
-  const kept = [...shared].filter(([driver, keys]) => keys.length <= (limits.least(driver) ?? UNLIMITED) / 2);
+  const most = (driver: string): number => (limits.least(driver) ?? UNLIMITED) / (withOwn.has(driver) ? 2 : 1);
+  const kept = [...shared].filter(([driver, keys]) => keys.length <= most(driver));
   return new Map(kept.map(([driver, keys]) => [driver, keys.sort(byText)]));
 }
 

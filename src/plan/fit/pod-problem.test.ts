@@ -96,7 +96,12 @@ describe("what is wrong with a pod's volume claims", () => {
       provisioner: "x",
       volumeBindingMode,
     }) as KubeObject;
-  const volume: KubeObject = { apiVersion: "v1", kind: "PersistentVolume", metadata: meta("v", { namespace: "" }) };
+  const volume = {
+    apiVersion: "v1",
+    kind: "PersistentVolume",
+    metadata: meta("v", { namespace: "" }),
+    spec: {},
+  } as KubeObject;
   const bound = { annotations: { "pv.kubernetes.io/bind-completed": "yes" } };
   const cases: { given: string; objects: KubeObject[]; want: RegExp | undefined }[] = [
     { given: "no such claim", objects: [], want: /does not exist/ },

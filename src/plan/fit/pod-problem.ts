@@ -45,7 +45,8 @@ export function volumeProblem(pod: Pod, view: ClusterView): PodProblem | undefin
   for (const volume of pod.spec.volumes ?? []) {
     const claim = volumeClaimOf(volume, pod, view);
     if (claim === undefined) continue;
-    const problem = claim.exists || volume.ephemeral === undefined ? claimProblem(claim, view) : unbound(claim.spec, view);
+    const problem =
+      claim.exists || volume.ephemeral === undefined ? claimProblem(claim, view) : unbound(claim.spec, view);
     if (problem !== undefined) {
       return { code: "VolumeClaimUnusable", reason: `PersistentVolumeClaim ${claim.name} ${problem}` };
     }

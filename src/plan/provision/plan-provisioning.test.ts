@@ -776,29 +776,15 @@ describe("rules that are not planned for refuse the pod by name", () => {
         },
       },
     ],
-    ["VolumesNotPlanned", { name: "p", volumes: [{ name: "data", persistentVolumeClaim: { claimName: "good" } }] }],
     ["ResourceClaimsNotPlanned", { name: "p", resourceClaims: [{ name: "gpu" }] }],
     [
       "VolumeClaimUnusable",
       { name: "p", volumes: [{ name: "data", persistentVolumeClaim: { claimName: "missing" } }] },
     ],
   ];
-  const claim = {
-    apiVersion: "v1",
-    kind: "PersistentVolumeClaim",
-    metadata: { name: "good", namespace: "default", uid: "c", resourceVersion: "1", creationTimestamp: "" },
-    spec: { storageClassName: "lazy" },
-  };
-  const storage = {
-    apiVersion: "storage.k8s.io/v1",
-    kind: "StorageClass",
-    metadata: { name: "lazy", uid: "s", resourceVersion: "1", creationTimestamp: "" },
-    provisioner: "ebs",
-    volumeBindingMode: "WaitForFirstConsumer",
-  };
   for (const [code, sketch] of cases) {
     it(code, () => {
-      const objects = [nodePool(), claim as KubeObject, storage as KubeObject, pod(sketch), pod({ name: "plain" })];
+      const objects = [nodePool(), pod(sketch), pod({ name: "plain" })];
       assert.equal(inWords(planProvisioning(clusterOf({ objects }))), `default: m.large x1, left p: ${code}`);
     });
   }

@@ -50,11 +50,13 @@ export function reduce(snapshot: Snapshot, pods: readonly Pod[], pools: readonly
   const daemons = daemonsOf(snapshot.view);
   const bins = openNodes(snapshot);
   const hostRules = hostRulesOf(pods, otherPorts(snapshot, bins, daemons), snapshot.view);
+  const volumeRules = volumeRulesOf(pods, bins, snapshot.view);
   const classes = podClassesOf(pods, {
     settings: snapshot.settings,
     hasSoftTaints: hasSoftTaints(pools, bins),
     repulsions: repulsionsOf(snapshot.view, snapshot.stateNodes),
     hostRules,
+    volumeRules,
   });
   const table = new TermTable();
   const numbered = classes.map((one) => ({
