@@ -3,7 +3,7 @@ import { NODES } from "../../src/model/kinds.ts";
 import { CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, NODE_POOL_LABEL, ZONE_LABEL } from "../../src/model/labels.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { ClusterState } from "../../src/simulation/cache/cluster-state.ts";
-import { priceOf } from "./cost-meter.ts";
+import { priceOf } from "../../src/simulation/cloud/price-meter.ts";
 import { duration } from "./live-view.ts";
 
 /** Tells of each of the product's nodes that comes, becomes ready and goes, one line each. */

@@ -2,9 +2,9 @@ import { InvariantError } from "../../src/base/errors.ts";
 import { MINUTE_MS } from "../../src/base/time.ts";
 import { NODE_CLAIMS } from "../../src/model/kinds.ts";
 import type { Clock } from "../../src/ports/clock.ts";
+import { PriceMeter } from "../../src/simulation/cloud/price-meter.ts";
 import { DEPLOYMENTS } from "../../src/simulation/workloads/kinds.ts";
 import type { PlaygroundCluster } from "./cluster.ts";
-import { costMeter } from "./cost-meter.ts";
 import { duration } from "./live-view.ts";
 import { clusterFigures } from "./view-state.ts";
 
@@ -34,7 +34,7 @@ export async function playOnce({ playground, clock, pass, print }: Needs): Promi
     }
     return clock.nowMs() - beganMs;
   };
-  const spent = costMeter(playground.cluster.state, clock);
+  const meter = new PriceMeter(clock, playground.cluster.state);
 
   const deployments = [...playground.cluster.state.of(DEPLOYMENTS).values()].filter(
     ({ metadata }) => metadata.namespace === "default" && metadata.name !== "inflate",
@@ -59,7 +59,7 @@ export async function playOnce({ playground, clock, pass, print }: Needs): Promi
     "no node is left",
     () => figures().nodes.length === 0 && playground.cluster.state.of(NODE_CLAIMS).size === 0,
   );
-  print(`no node is left after ${duration(downMs)}; the round cost $${spent().toFixed(4)}`);
+  print(`no node is left after ${duration(downMs)}; the round cost $${meter.totalUsd().toFixed(4)}`);
 }
 
 async function scale({ api }: PlaygroundCluster, name: string, replicas: number): Promise<void> {

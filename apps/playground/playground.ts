@@ -7,13 +7,13 @@ import type { Clock } from "../../src/ports/clock.ts";
 import { kubeconfigFor } from "../../src/simulation/api-server/http/kubeconfig.ts";
 import { type ServedApi, serveApi } from "../../src/simulation/api-server/http/serve-api.ts";
 import { VirtualClock } from "../../src/simulation/clock/virtual-clock.ts";
+import { PriceMeter } from "../../src/simulation/cloud/price-meter.ts";
 import { containerUsage } from "../../src/simulation/kubelet/container-usage.ts";
 import { serveEndpoints } from "../../src/telemetry/http-endpoints.ts";
 import { EXIT, type Io } from "../cli/io.ts";
 import { readManifests } from "../cli/manifests.ts";
 import { applyManifests } from "./apply.ts";
 import { kindIn, type PlaygroundCluster, startPlaygroundCluster } from "./cluster.ts";
-import { costMeter } from "./cost-meter.ts";
 import { writeKubeconfig } from "./kubeconfig-file.ts";
 import { renderView } from "./live-view.ts";
 import { watchNews } from "./news.ts";
@@ -159,7 +159,7 @@ async function showPlain(shown: Shown, signal: AbortSignal): Promise<void> {
       .map((hint) => `  ${hint}\n`)
       .join("")}`,
   );
-  const spent = costMeter(playground.cluster.state, clock);
+  const meter = new PriceMeter(clock, playground.cluster.state);
   watchNews(playground.cluster.state, clock, (line) => io.out(`${line}\n`));
   let last = "";
   while (!signal.aborted) {
@@ -172,7 +172,7 @@ async function showPlain(shown: Shown, signal: AbortSignal): Promise<void> {
     last = line;
     await clock.sleep(FRAME_MS * shown.options.speed, signal);
   }
-  io.out(`ended; the nodes cost $${spent().toFixed(4)}\n`);
+  io.out(`ended; the nodes cost $${meter.totalUsd().toFixed(4)}\n`);
 }
 
 const SCREEN = {
@@ -186,7 +186,7 @@ const SCREEN = {
 async function showLive(shown: Shown, signal: AbortSignal): Promise<void> {
   const { io, clock, playground, options, apiUrl, kubeconfigPath } = shown;
   const startMs = clock.nowMs();
-  const spent = costMeter(playground.cluster.state, clock);
+  const meter = new PriceMeter(clock, playground.cluster.state);
   const news: string[] = [];
   watchNews(playground.cluster.state, clock, (line) => {
     news.push(line);
@@ -206,7 +206,7 @@ async function showLive(shown: Shown, signal: AbortSignal): Promise<void> {
           apiUrl,
           kubeconfigPath: relative(io.cwd, kubeconfigPath),
           elapsedMs: nowMs - startMs,
-          spentUsd: spent(),
+          spentUsd: meter.totalUsd(),
           news,
           hints: hintsFor(shown),
         },
@@ -219,5 +219,5 @@ async function showLive(shown: Shown, signal: AbortSignal): Promise<void> {
   } finally {
     io.out(SCREEN.leave);
   }
-  io.out(`ended; the nodes cost $${spent().toFixed(4)}\n`);
+  io.out(`ended; the nodes cost $${meter.totalUsd().toFixed(4)}\n`);
 }
