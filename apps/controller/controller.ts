@@ -6,6 +6,7 @@ import { InvariantError } from "../../src/base/errors.ts";
 import { Random } from "../../src/base/random.ts";
 import { connect } from "../../src/kube/connect.ts";
 import { realClock } from "../../src/kube/real-clock.ts";
+import { withSchedulerConfig } from "../../src/kube/scheduler-config.ts";
 import { asksForHelp, parseSettings, type Settings, settingsHelp } from "../../src/model/settings.ts";
 import type { Metrics } from "../../src/ports/telemetry.ts";
 import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
@@ -23,7 +24,7 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
     io.out(help());
     return EXIT.fine;
   }
-  const settings = parseSettings({ argv: args, env: io.env });
+  const settings = withSchedulerConfig(parseSettings({ argv: args, env: io.env }));
   const clock = realClock();
   const random = new Random(seedFromMachine());
   const sinks = openLogSinks(settings.logOutputPaths, settings.logErrorOutputPaths);

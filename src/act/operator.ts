@@ -46,7 +46,14 @@ export type Operator = {
 export function startOperator({ onFatal, ...ports }: OperatorOptions): Operator {
   const { api, clock, random, log, metrics, provider, settings } = ports;
   const memory = new ActMemory();
-  const mirror = startMirror({ api, clock, random: random.fork("mirror"), log, nodeClasses: provider.nodeClasses });
+  const mirror = startMirror({
+    api,
+    clock,
+    random: random.fork("mirror"),
+    log,
+    nodeClasses: provider.nodeClasses,
+    hasDefaultSpread: (settings.defaultSpread ?? []).length > 0,
+  });
   const needs: Needs = { ...ports, mirror, memory };
   const isObserved = !settings.disableClusterStateObservability;
   const observers = isObserved ? { status: new StatusObserver(needs), pods: podObserver(needs) } : undefined;

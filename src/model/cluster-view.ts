@@ -7,6 +7,10 @@ import type {
   PersistentVolumeClaim,
   Pod,
   PodDisruptionBudget,
+  ReplicaSet,
+  ReplicationController,
+  Service,
+  StatefulSet,
   StorageClass,
   VolumeAttachment,
 } from "./core.ts";
@@ -38,6 +42,11 @@ export type ClusterView = {
   readonly storageClasses: ReadonlyMap<string, StorageClass>;
   readonly csiNodes: ReadonlyMap<string, CsiNode>;
   readonly volumeAttachments: ReadonlyMap<string, VolumeAttachment>;
+  /** Where default spread constraints take their selectors from; empty while there are no such constraints. */
+  readonly services: ReadonlyMap<string, Service>;
+  readonly replicationControllers: ReadonlyMap<string, ReplicationController>;
+  readonly replicaSets: ReadonlyMap<string, ReplicaSet>;
+  readonly statefulSets: ReadonlyMap<string, StatefulSet>;
 
   /** Index: node name to the keys of the pods bound to it. */
   readonly podsByNode: ReadonlyMap<string, ReadonlySet<string>>;

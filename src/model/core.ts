@@ -175,6 +175,33 @@ export type DaemonSet = {
   status?: Record<string, unknown>;
 };
 
+/** As far as its selector goes. */
+export type Service = {
+  apiVersion: "v1";
+  kind: "Service";
+  metadata: ObjectMeta;
+  spec: { selector?: Record<string, string> };
+};
+export type ReplicationController = {
+  apiVersion: "v1";
+  kind: "ReplicationController";
+  metadata: ObjectMeta;
+  spec: { selector?: Record<string, string> };
+};
+/** As far as their selectors go. */
+export type ReplicaSet = {
+  apiVersion: "apps/v1";
+  kind: "ReplicaSet";
+  metadata: ObjectMeta;
+  spec: { selector: LabelSelector };
+};
+export type StatefulSet = {
+  apiVersion: "apps/v1";
+  kind: "StatefulSet";
+  metadata: ObjectMeta;
+  spec: { selector: LabelSelector };
+};
+
 export type PodDisruptionBudget = {
   apiVersion: "policy/v1";
   kind: "PodDisruptionBudget";

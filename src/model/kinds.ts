@@ -9,6 +9,10 @@ import type {
   PersistentVolumeClaim,
   Pod,
   PodDisruptionBudget,
+  ReplicaSet,
+  ReplicationController,
+  Service,
+  StatefulSet,
   StorageClass,
   VolumeAttachment,
 } from "./core.ts";
@@ -72,6 +76,34 @@ export const DAEMON_SETS: Kind<DaemonSet> = {
   version: "v1",
   kind: "DaemonSet",
   plural: "daemonsets",
+  namespaced: true,
+};
+export const SERVICES: Kind<Service> = {
+  group: "",
+  version: "v1",
+  kind: "Service",
+  plural: "services",
+  namespaced: true,
+};
+export const REPLICATION_CONTROLLERS: Kind<ReplicationController> = {
+  group: "",
+  version: "v1",
+  kind: "ReplicationController",
+  plural: "replicationcontrollers",
+  namespaced: true,
+};
+export const REPLICA_SETS: Kind<ReplicaSet> = {
+  group: "apps",
+  version: "v1",
+  kind: "ReplicaSet",
+  plural: "replicasets",
+  namespaced: true,
+};
+export const STATEFUL_SETS: Kind<StatefulSet> = {
+  group: "apps",
+  version: "v1",
+  kind: "StatefulSet",
+  plural: "statefulsets",
   namespaced: true,
 };
 export const POD_DISRUPTION_BUDGETS: Kind<PodDisruptionBudget> = {

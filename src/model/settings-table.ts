@@ -297,7 +297,6 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     type: TEXT,
     default: "",
     meaning: "default spread constraints of the cluster's scheduler, as YAML or JSON",
-    notBuilt: (text) => (/^\s*(\{\s*\})?\s*$/.test(text) ? [] : ["a scheduler configuration"]),
   },
   instanceTypesFilePath: {
     flag: "instance-types-file-path",

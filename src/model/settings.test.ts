@@ -127,7 +127,6 @@ describe("settings", () => {
       [[], { FEATURE_GATES: "ReservedCapacity=f" }, /ReservedCapacity=false/],
       [["--disable-controller-warmup=false"], {}, /a standby that watches/],
       [[], { IGNORE_DRA_REQUESTS: "false" }, /IGNORE_DRA_REQUESTS: dynamic resource allocation/],
-      [["--scheduler-config", "podTopologySpread: {}"], {}, /scheduler configuration/],
     ];
     for (const [argv, env, want] of cases) {
       const error = refusal(argv, env);

@@ -1,8 +1,11 @@
 import { UserError } from "../base/errors.ts";
+import type { TopologySpreadConstraint } from "./core.ts";
 import { SETTINGS_TABLE, type SettingRow, type SettingValues } from "./settings-table.ts";
 import type { Parsed } from "./settings-values.ts";
 
 export type Settings = SettingValues & {
+  /** Constraints of pods that have none, read from schedulerConfig: see withSchedulerConfig. Absent: there are none. */
+  defaultSpread?: readonly TopologySpreadConstraint[];
   /** What was accepted but has no effect, one sentence each. */
   warnings: readonly string[];
 };

@@ -1,5 +1,5 @@
 import type { ClusterView } from "../model/cluster-view.ts";
-import type { Node, Taint } from "../model/core.ts";
+import type { Node, Taint, TopologySpreadConstraint } from "../model/core.ts";
 import type { InstanceType } from "../model/instance-type.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { Resources } from "../model/resources.ts";
@@ -13,6 +13,8 @@ export type PlanSettings = {
    * the price. Disruption must weigh with the same number, or it undoes what provisioning did.
    */
   surchargePerNode?: number;
+  /** Spread constraints of pods that have none of their own; the selectors come from Services and owners. */
+  defaultSpread?: readonly TopologySpreadConstraint[];
   /** Effort of the search, default 10 million: about one number looked at each. */
   searchSteps?: number;
 };

@@ -25,6 +25,10 @@ const SLOTS: ReadonlyMap<string, Slot> = new Map<string, Slot>([
   ["storage.k8s.io/v1/StorageClass", "storageClasses"],
   ["storage.k8s.io/v1/CSINode", "csiNodes"],
   ["storage.k8s.io/v1/VolumeAttachment", "volumeAttachments"],
+  ["v1/Service", "services"],
+  ["v1/ReplicationController", "replicationControllers"],
+  ["apps/v1/ReplicaSet", "replicaSets"],
+  ["apps/v1/StatefulSet", "statefulSets"],
 ]);
 
 /** Kinds whose objects hang in a namespace: "default" where a file leaves it out, as kubectl would fill in. */
@@ -33,6 +37,10 @@ const NAMESPACED: ReadonlySet<Slot> = new Set<Slot>([
   "daemonSets",
   "podDisruptionBudgets",
   "persistentVolumeClaims",
+  "services",
+  "replicationControllers",
+  "replicaSets",
+  "statefulSets",
 ]);
 
 /**
@@ -100,6 +108,10 @@ function emptyMaps(): MutableView {
     storageClasses: new Map(),
     csiNodes: new Map(),
     volumeAttachments: new Map(),
+    services: new Map(),
+    replicationControllers: new Map(),
+    replicaSets: new Map(),
+    statefulSets: new Map(),
     podsByNode: new Map(),
     unboundPods: new Set(),
     nodeByProviderId: new Map(),

@@ -17,6 +17,8 @@ export type MirrorOptions = {
   log: Log;
   /** CloudProvider.nodeClasses: the node-class kinds to watch. */
   nodeClasses: readonly { group: string; kind: string }[];
+  /** Pods are spread by default: Services and the pods' owners are watched too. */
+  hasDefaultSpread?: boolean;
 };
 
 /** The cluster as last seen, kept up to date by list and watch. */
@@ -59,11 +61,11 @@ class ListWatchMirror implements Mirror {
   readonly #clock: Clock;
   readonly #startMs: number;
 
-  constructor({ api, clock, random, log, nodeClasses }: MirrorOptions) {
+  constructor({ api, clock, random, log, nodeClasses, hasDefaultSpread }: MirrorOptions) {
     this.#log = log.with({ logger: "mirror" });
     this.#clock = clock;
     this.#startMs = clock.nowMs();
-    const kinds = watchedKinds(nodeClasses);
+    const kinds = watchedKinds(nodeClasses, hasDefaultSpread);
     for (const watched of kinds) {
       this.#byApiKind.set(`${apiVersionOf(watched.kind)} ${watched.kind.kind}`, watched);
       this.#notListed.add(resourceOf(watched.kind));

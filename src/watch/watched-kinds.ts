@@ -13,6 +13,10 @@ import {
   PERSISTENT_VOLUMES,
   POD_DISRUPTION_BUDGETS,
   PODS,
+  REPLICA_SETS,
+  REPLICATION_CONTROLLERS,
+  SERVICES,
+  STATEFUL_SETS,
   STORAGE_CLASSES,
   VOLUME_ATTACHMENTS,
 } from "../model/kinds.ts";
@@ -43,14 +47,29 @@ const CORE: readonly WatchedKind[] = [
   watched(VOLUME_ATTACHMENTS, "volumeAttachments"),
 ];
 
+/** Looked at only where pods get default spread constraints: large clusters have many of them. */
+const SELECTOR_OWNERS: readonly WatchedKind[] = [
+  watched(SERVICES, "services"),
+  watched(REPLICATION_CONTROLLERS, "replicationControllers"),
+  watched(REPLICA_SETS, "replicaSets"),
+  watched(STATEFUL_SETS, "statefulSets"),
+];
+
 const NODE_CLASS_KINDS: readonly Kind[] = [KWOK_NODE_CLASSES as Kind, EC2_NODE_CLASSES as Kind];
 
-/** What the mirror watches for a provider that serves these node classes. */
-export function watchedKinds(nodeClasses: readonly { group: string; kind: string }[]): readonly WatchedKind[] {
+/**
+ * What the mirror watches for a provider that serves these node classes.
+ * @param hasDefaultSpread pods are spread by default: then Services and the owners of pods count too
+ */
+export function watchedKinds(
+  nodeClasses: readonly { group: string; kind: string }[],
+  hasDefaultSpread = false,
+): readonly WatchedKind[] {
   const classes = NODE_CLASS_KINDS.filter((known) =>
     nodeClasses.some(({ group, kind }) => group === known.group && kind === known.kind),
   );
-  return [...CORE, ...classes.map((kind): WatchedKind => ({ kind, slot: "nodeClasses", optional: true }))];
+  const owners = hasDefaultSpread ? SELECTOR_OWNERS : [];
+  return [...CORE, ...owners, ...classes.map((kind): WatchedKind => ({ kind, slot: "nodeClasses", optional: true }))];
 }
 
 /** Of the kind's objects: ClusterView's key. Node classes of several kinds share one map. */

@@ -146,6 +146,7 @@ function clusterRules(): unknown[] {
     rule("karpenter.sh", ours, [...read, "create", "delete", "patch", "update"]),
     rule("karpenter.kwok.sh", ["kwoknodeclasses", "kwoknodeclasses/status"], [...read, "patch", "update"]),
     rule("", ["pods", "nodes", "namespaces", "persistentvolumes", "persistentvolumeclaims"], read),
+    rule("", ["services", "replicationcontrollers"], read),
     rule("", ["nodes"], ["create", "patch", "delete", "update"]),
     rule("", ["pods/eviction"], ["create"]),
     rule("", ["pods"], ["delete"]),
