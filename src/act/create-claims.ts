@@ -6,6 +6,7 @@ import { NODE_CLAIMS, NODE_POOLS, PODS } from "../model/kinds.ts";
 import { nodePoolHash } from "../model/node-pool-hash.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { NodePool } from "../model/resources/node-pool.ts";
+import { freeName } from "../plan/provision/claim-name.ts";
 import { nodeClaimObject } from "../plan/provision/node-claim-object.ts";
 import type { PlannedClaim, ProvisionPlan } from "../plan/provision/provision-plan.ts";
 import { ApiError, isAlreadyExists, isConflict, isNotFound, isTooManyRequests } from "../ports/kube-api.ts";
@@ -21,6 +22,9 @@ export type CreationResult =
   /** The cluster is not the one the plan was made from; the mirror knows it now. Nothing was created. */
   { kind: "stale" } | { kind: "done"; created: Created[] };
 
+/** What the claims are for: the metric's label, default "provisioned", and annotations beside the template's. */
+type Purpose = { reason?: string; annotations?: Readonly<Record<string, string>> };
+
 /**
  * Creates the claims of a plan. Before that it makes sure, past all watches, that no claim has come since and that the
  * pools still say the same: a late watch, a lost reply or a second leader must not buy twice or over a limit. Names come
@@ -29,8 +33,8 @@ export type CreationResult =
 export async function createClaims(
   needs: Needs,
   snapshot: Snapshot,
-  plan: ProvisionPlan,
-  { isLastAttempt, reason = "provisioned" }: { isLastAttempt: boolean; reason?: string },
+  plan: Pick<ProvisionPlan, "newNodeClaims">,
+  { isLastAttempt, ...purpose }: { isLastAttempt: boolean } & Purpose,
 ): Promise<CreationResult> {
   if (plan.newNodeClaims.length === 0) return { kind: "done", created: [] };
   const pools = await currentPools(needs, snapshot, plan);
@@ -40,10 +44,15 @@ export async function createClaims(
     return { kind: "stale" };
   }
   const created: Created[] = [];
-  const claims = plan.newNodeClaims.map((planned) => ({ ...planned, name: freeName(snapshot, planned.name) }));
+  // A claim known to the plan was counted, and did not suffice: a variant of its name. One that it did not know keeps the
+  // name taken, so that it is not bought twice.
+  const claims = plan.newNodeClaims.map((planned) => ({
+    ...planned,
+    name: freeName(snapshot.view.nodeClaims, planned.name),
+  }));
   for (let i = 0; i < claims.length; i += CREATIONS_MAX) {
     const some = claims.slice(i, i + CREATIONS_MAX);
-    const results = await settleAll(some.map((planned) => createFor(needs, snapshot, pools, planned, reason)));
+    const results = await settleAll(some.map((planned) => createFor(needs, snapshot, pools, planned, purpose)));
     created.push(...results.filter((result) => result !== undefined));
   }
   return { kind: "done", created };
@@ -53,7 +62,7 @@ export async function createClaims(
 async function currentPools(
   { api, mirror }: Needs,
   { view }: Snapshot,
-  plan: ProvisionPlan,
+  plan: Pick<ProvisionPlan, "newNodeClaims">,
 ): Promise<ReadonlyMap<string, NodePool> | undefined> {
   const names = [...new Set(plan.newNodeClaims.map(({ nodePool }) => nodePool))];
   const pools = new Map<string, NodePool>();
@@ -107,11 +116,11 @@ async function createFor(
   snapshot: Snapshot,
   pools: ReadonlyMap<string, NodePool>,
   planned: PlannedClaim,
-  reason: string,
+  purpose: Purpose,
 ): Promise<Created | undefined> {
   const { memory, clock } = needs;
   memory.attempt(planned.name, uidsOf(snapshot, planned), clock.nowMs());
-  const created = await createClaim(needs, pools, planned, reason);
+  const created = await createClaim(needs, pools, planned, purpose);
   if (created !== undefined) memory.expect(planned.name);
   return created;
 }
@@ -120,27 +129,20 @@ function uidsOf({ view }: Snapshot, { pods }: PlannedClaim): string[] {
   return pods.map((key) => view.pods.get(key)?.metadata.uid).filter((uid) => uid !== undefined);
 }
 
-/**
- * The name, or the first of its variants that no claim known to the plan has: that claim's room was counted, and did not
- * suffice. A claim the plan did not know keeps the name taken, so that it is not bought twice.
- */
-function freeName({ view }: Snapshot, name: string): string {
-  let free = name;
-  for (let variant = 2; view.nodeClaims.has(free); variant += 1) free = `${name}-${variant}`;
-  return free;
-}
-
 async function createClaim(
   needs: Needs,
   pools: ReadonlyMap<string, NodePool>,
   planned: PlannedClaim,
-  reason: string,
+  purpose: Purpose,
 ): Promise<Created | undefined> {
   const { api, mirror, metrics, log } = needs;
   const pool = present(pools.get(planned.nodePool), "a planned claim's pool was looked up");
   try {
-    const claim = await api.create(NODE_CLAIMS, nodeClaimObject(planned, pool, nodePoolHash(pool.spec.template)));
+    const draft = nodeClaimObject(planned, pool, nodePoolHash(pool.spec.template));
+    const annotations = { ...draft.metadata.annotations, ...purpose.annotations };
+    const claim = await api.create(NODE_CLAIMS, { ...draft, metadata: { ...draft.metadata, annotations } });
     mirror.remember(claim);
+    const { reason = "provisioned" } = purpose;
     const labels = { reason, nodepool: planned.nodePool, min_values_relaxed: String(planned.minValuesRelaxed) };
     metrics.count("karpenter_nodeclaims_created_total", labels);
     log.info("created nodeclaim", {

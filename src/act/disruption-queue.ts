@@ -1,112 +1,227 @@
-import { MINUTE_MS } from "../base/time.ts";
+import { byText } from "../base/order.ts";
+import { HOUR_MS, MINUTE_MS, parseTime, SECOND_MS } from "../base/time.ts";
+import type { Node } from "../model/core.ts";
 import { NODE_CLAIMS } from "../model/kinds.ts";
-import type { DisruptionReason } from "../plan/disrupt/budgets.ts";
-import type { Candidate } from "../plan/disrupt/candidates.ts";
+import { NODE_POOL_LABEL, REPLACEMENT_ANNOTATION } from "../model/labels.ts";
+import { indexBudgets } from "../model/pod-disruption-budgets.ts";
+import type { NodeClaim } from "../model/resources/node-claim.ts";
+import { blockingPod, passesBlocks } from "../plan/disrupt/candidates.ts";
+import type { DisruptionCommand } from "../plan/disrupt/command.ts";
+import { type ReplacementRecord, readReplacementRecord } from "../plan/disrupt/replacement-record.ts";
+import { isTrue } from "../plan/lifecycle/conditions.ts";
 import { isConflict } from "../ports/kube-api.ts";
 import { disruptionLabels } from "./claim-metrics.ts";
 import { countMovedPods } from "./count-moved-pods.ts";
 import type { Needs } from "./ports.ts";
 import { deleteObject } from "./write.ts";
 
-/** A decision that is being carried out. */
-export type DisruptionCommand = {
-  reason: DisruptionReason;
-  /** Of the metric's label: "empty" for emptiness. */
-  consolidationType: string;
-  /** Tainted, with their DisruptionReason written. */
-  candidates: readonly Candidate[];
+/** What the queue has to know of a command: all of it can be read from the cluster. */
+type Open = Omit<ReplacementRecord, "candidates"> & {
+  /** Claims that are still to be deleted. */
+  left: NodeClaim[];
+  startedMs: number;
+  /** Of the candidates, in order. */
+  nodePools: readonly string[];
 };
 
-type Open = { command: DisruptionCommand; left: Candidate[]; startedMs: number };
+type Deleted = { uid: string; replacements: readonly string[] };
 
-/** A command that could not be carried out for so long is given up: its nodes go back to work. */
-const COMMAND_MAX_MS = 10 * MINUTE_MS;
+/** How a command that bought replacements ended. */
+export type QueueResult = {
+  reason: ReplacementRecord["reason"];
+  /** The pools of its candidates, in order. */
+  nodePools: readonly string[];
+  /** Undefined: all replacements became ready. */
+  failure: string | undefined;
+};
+
+/** A command is given up after 80 ms for each node in the queue, at least ten minutes, at most an hour. */
+const COMMAND_MAX_MS = { least: 10 * MINUTE_MS, most: HOUR_MS, perNode: 80 };
+/** Pods are expected on nodes that they should move to for so long after each look. */
+const NOMINATION_MS = 20 * SECOND_MS;
 
 /**
- * The commands under way. They live in memory only: after a restart their nodes still bear the taint, which is taken off,
- * and the decision is made anew from the cluster as it is then.
+ * The commands under way: their replacements come up, then their candidates are deleted. A command with replacements is
+ * written down on these, and found again there after a restart; one without is simply decided anew.
  */
 export class DisruptionQueue {
   readonly #needs: Needs;
+  readonly #onResult: (result: QueueResult) => void;
   #open: Open[] = [];
-  /** Claims whose deletion was accepted, until the mirror has seen them go. */
-  readonly #deleted = new Set<string>();
+  /** Commands that were given up, by their record: they are not found again in the cluster. */
+  readonly #givenUp = new Set<string>();
+  /** Claims whose deletion was accepted, with the replacements of their command, until the mirror has seen them go. */
+  readonly #deleted = new Map<string, Deleted>();
+  /** Existing nodes that pods of these claims should move to. */
+  readonly #targets = new Map<string, readonly string[]>();
 
-  constructor(needs: Needs) {
+  constructor(needs: Needs, onResult: (result: QueueResult) => void) {
     this.#needs = needs;
+    this.#onResult = onResult;
   }
 
   /** Names of the claims that are being disrupted. */
   underway(): ReadonlySet<string> {
-    const open = this.#open.flatMap(({ left }) => left.map(({ claim }) => claim.metadata.name));
-    return new Set([...open, ...this.#deleted]);
+    const open = this.#open.flatMap(({ left }) => left.map(({ metadata }) => metadata.name));
+    return new Set([...open, ...this.#deleted.keys()]);
   }
 
   get isIdle(): boolean {
     return this.#open.length === 0;
   }
 
-  start(command: DisruptionCommand): void {
-    const { clock, metrics, log } = this.#needs;
-    const { candidates, reason, consolidationType } = command;
-    this.#open.push({ command, left: [...candidates], startedMs: clock.nowMs() });
-    const labels = { decision: "delete", reason: reason.toLowerCase(), consolidation_type: consolidationType };
-    metrics.count("karpenter_voluntary_disruption_decisions_total", labels);
-    for (const nodepool of new Set(candidates.map(({ pool }) => pool.metadata.name))) {
-      metrics.count("karpenter_voluntary_disruption_decisions_by_nodepool_total", { ...labels, nodepool });
+  /** Goes on with what another process had begun, or with what was begun although the answers were lost. */
+  recover(): void {
+    const { nodeClaims } = this.#needs.mirror.live;
+    const underway = this.underway();
+    const forgotten = [...nodeClaims.values()].filter((claim) => isClosed(claim) && !underway.has(claim.metadata.name));
+    if (forgotten.length === 0) return;
+    const seen = new Set<string>(this.#givenUp);
+    for (const { metadata } of nodeClaims.values()) {
+      const text = metadata.annotations?.[REPLACEMENT_ANNOTATION] ?? "";
+      const record = seen.has(text) ? undefined : readReplacementRecord(text);
+      seen.add(text);
+      if (record !== undefined) this.#goOn(record, forgotten, parseTime(metadata.creationTimestamp) ?? 0);
     }
-    log.info("disrupting node(s)", {
-      reason: reason.toLowerCase(),
-      decision: "delete",
-      "disrupted-node-count": candidates.length,
-      "replacement-node-count": 0,
-      "pod-count": candidates.reduce((sum, { pods }) => sum + pods.length, 0),
-      "disrupted-nodes": candidates.map(({ node, claim }) => ({
-        Node: node.metadata.name,
-        NodeClaim: claim.metadata.name,
-      })),
+  }
+
+  #goOn(record: ReplacementRecord, forgotten: readonly NodeClaim[], startedMs: number): void {
+    const { mirror, log } = this.#needs;
+    const left = forgotten.filter(({ metadata }) => record.candidates.includes(metadata.name));
+    // Some were never bought, or have failed since: the command is void, and what it closed is opened again.
+    const isWhole = record.replacements.every((name) => {
+      const claim = mirror.live.nodeClaims.get(name);
+      return claim !== undefined && claim.metadata.deletionTimestamp === undefined;
+    });
+    if (left.length === 0 || !isWhole) return;
+    this.#hold(left, record.replacements);
+    this.#open.push({ ...record, left, startedMs, nodePools: poolsOf(left) });
+    log.info("going on with a disruption", { nodeclaims: left.map(({ metadata }) => metadata.name) });
+  }
+
+  /** The candidates are closed and the replacements created, if it has any. */
+  start({ reason, consolidationType, candidates, replacements, moves }: DisruptionCommand): void {
+    const { clock } = this.#needs;
+    const left = candidates.map(({ claim }) => claim);
+    const names = replacements.map(({ name }) => name);
+    const bought = new Set(names);
+    const targets = [...new Set(moves.values())].filter((name) => !bought.has(name));
+    for (const { metadata } of left) this.#targets.set(metadata.name, targets);
+    this.#hold(left, names);
+    this.#open.push({
+      reason,
+      consolidationType,
+      replacements: names,
+      left,
+      startedMs: clock.nowMs(),
+      nodePools: poolsOf(left),
     });
   }
 
   /** Carries every open command on. What fails stays open for the next call. */
   async advance(): Promise<void> {
     this.#forgetGone();
+    this.#nominate();
     for (const open of this.#open) await this.#advance(open);
     this.#open = this.#open.filter(({ left }) => left.length > 0);
   }
 
   async #advance(open: Open): Promise<void> {
-    const { memory, clock, metrics, log } = this.#needs;
-    const results = await Promise.allSettled(open.left.map((candidate) => this.#delete(open.command, candidate)));
-    const failed = open.left.filter((_, i) => results[i]?.status === "rejected");
-    open.left = failed;
-    if (failed.length === 0 || clock.nowMs() - open.startedMs <= COMMAND_MAX_MS) return;
-    const { reason } = open.command;
-    log.error("gave up disrupting node(s)", { reason, nodes: failed.map(({ node }) => node.metadata.name) });
-    metrics.count(
-      "karpenter_voluntary_disruption_queue_failures_total",
-      { decision: "delete", reason: reason.toLowerCase(), consolidation_type: open.command.consolidationType },
-      failed.length,
-    );
-    memory.unmarkForDeletion(failed.map(({ claim }) => claim.metadata.name));
-    open.left = [];
+    const { clock } = this.#needs;
+    this.#noteDeleted(open);
+    if (open.left.length === 0) return this.#end(open, undefined);
+    const failed = this.#failedReplacement(open);
+    if (failed !== undefined) return this.#end(open, failed);
+    const waitsFor = this.#unreadyReplacement(open) ?? this.#protectedPod(open);
+    if (waitsFor === undefined) {
+      const results = await Promise.allSettled(open.left.map((claim) => this.#delete(open, claim)));
+      open.left = open.left.filter((_, i) => results[i]?.status === "rejected");
+      if (open.left.length === 0) return this.#end(open, undefined);
+    }
+    if (clock.nowMs() - open.startedMs > this.#timeoutMs()) {
+      this.#end(open, waitsFor ?? "the nodes cannot be deleted");
+    }
   }
 
-  async #delete({ reason }: DisruptionCommand, { claim, node, pool }: Candidate): Promise<void> {
-    const { events, metrics, memory } = this.#needs;
+  #timeoutMs(): number {
+    const { least, most, perNode } = COMMAND_MAX_MS;
+    return Math.max(least, Math.min(most, perNode * this.underway().size));
+  }
+
+  /** Somebody else may have deleted them: a user, or their age. */
+  #noteDeleted(open: Open): void {
+    const { nodeClaims } = this.#needs.mirror.live;
+    open.left = open.left.filter((claim) => {
+      const now = nodeClaims.get(claim.metadata.name);
+      const isGoing = now?.metadata.uid !== claim.metadata.uid || now.metadata.deletionTimestamp !== undefined;
+      if (isGoing) this.#noteGoing(claim, open.replacements);
+      return !isGoing;
+    });
+  }
+
+  #noteGoing({ metadata }: NodeClaim, replacements: readonly string[]): void {
+    this.#deleted.set(metadata.name, { uid: metadata.uid, replacements });
+  }
+
+  #failedReplacement({ replacements }: Open): string | undefined {
+    const { nodeClaims } = this.#needs.mirror.live;
+    const gone = replacements.find((name) => nodeClaims.get(name)?.metadata.deletionTimestamp !== undefined);
+    const missing = gone ?? replacements.find((name) => !nodeClaims.has(name));
+    return missing === undefined ? undefined : `the replacement ${missing} is gone before it was ready`;
+  }
+
+  #unreadyReplacement({ replacements }: Open): string | undefined {
+    const { mirror, events } = this.#needs;
+    let unready: string | undefined;
+    for (const name of replacements) {
+      const claim = mirror.live.nodeClaims.get(name);
+      if (claim === undefined || isTrue(claim, "Initialized")) continue;
+      unready ??= `the replacement ${name} is not initialized`;
+      const isLaunched = isTrue(claim, "Launched");
+      const reason = isLaunched ? "DisruptionWaitingReadiness" : "DisruptionLaunching";
+      const message = isLaunched ? "Disruption waits until it is ready" : "Launching in place of another node";
+      events.record({ object: claim, type: "Normal", reason, message });
+    }
+    return unready;
+  }
+
+  /** While the replacement came up, a pod may have asked not to be disturbed. */
+  #protectedPod({ left, reason, replacements }: Open): string | undefined {
+    if (replacements.length === 0) return undefined;
+    const { mirror, clock } = this.#needs;
+    const { pods, podsByNode, podDisruptionBudgets } = mirror.live;
+    const budgets = indexBudgets(podDisruptionBudgets.values());
+    for (const claim of left) {
+      if (passesBlocks(claim, reason === "Drifted" || reason === "Expired" ? "eventual" : "graceful")) continue;
+      const keys = podsByNode.get(this.#nodeOf(claim)?.metadata.name ?? "") ?? [];
+      const here = [...keys].map((key) => pods.get(key)).filter((pod) => pod !== undefined);
+      const block = blockingPod(here, budgets, clock.nowMs());
+      if (block !== undefined) return block.reason;
+    }
+    return undefined;
+  }
+
+  async #delete({ reason, replacements, consolidationType }: Open, claim: NodeClaim): Promise<void> {
+    const { events, metrics, memory, mirror } = this.#needs;
+    const { name } = claim.metadata;
     try {
       await deleteObject(this.#needs, NODE_CLAIMS, claim);
     } catch (error) {
       if (!isConflict(error)) throw error;
       // Another object has taken the name: the one that was meant is gone, and the other is not to suffer for it.
-      memory.unmarkForDeletion([claim.metadata.name]);
+      memory.unmarkForDeletion([name]);
       return;
     }
-    this.#deleted.add(claim.metadata.name);
-    const policy = snakeCase(pool.spec.disruption?.consolidationPolicy ?? "WhenEmptyOrUnderutilized");
+    this.#noteGoing(claim, replacements);
+    const pool = mirror.live.nodePools.get(claim.metadata.labels?.[NODE_POOL_LABEL] ?? "");
+    const isConsolidation = consolidationType !== "";
+    const policy = isConsolidation
+      ? snakeCase(pool?.spec.disruption?.consolidationPolicy ?? "WhenEmptyOrUnderutilized")
+      : "";
     metrics.count("karpenter_nodeclaims_disrupted_total", disruptionLabels(claim, reason.toLowerCase(), policy));
     countMovedPods(this.#needs, claim, reason.toLowerCase(), policy);
-    for (const object of [node, claim]) {
+    const node = this.#nodeOf(claim);
+    for (const object of node === undefined ? [claim] : [node, claim]) {
       events.record({
         object,
         type: "Normal",
@@ -117,10 +232,81 @@ export class DisruptionQueue {
     }
   }
 
-  #forgetGone(): void {
-    const { nodeClaims } = this.#needs.mirror.live;
-    for (const claimName of this.#deleted) if (!nodeClaims.has(claimName)) this.#deleted.delete(claimName);
+  #nodeOf(claim: NodeClaim): Node | undefined {
+    const { nodes, nodeByProviderId } = this.#needs.mirror.live;
+    return nodes.get(nodeByProviderId.get(claim.status?.providerID ?? "") ?? "");
   }
+
+  /** The command is over: carried out, or given up, and then its nodes go back to work. */
+  #end(open: Open, failure: string | undefined): void {
+    const { memory, mirror, metrics, log } = this.#needs;
+    const { reason, consolidationType, replacements } = open;
+    if (failure !== undefined) {
+      const names = open.left.map(({ metadata }) => metadata.name);
+      log.error("gave up disrupting node(s)", { reason, nodeclaims: names, why: failure });
+      const labels = {
+        decision: replacements.length === 0 ? "delete" : "replace",
+        reason: reason.toLowerCase(),
+        consolidation_type: consolidationType,
+      };
+      metrics.count("karpenter_voluntary_disruption_queue_failures_total", labels, this.#unreadyCount(open));
+      memory.unmarkForDeletion(names);
+      for (const name of names) this.#targets.delete(name);
+      memory.letGo(replacements);
+      for (const name of replacements) memory.expectNoMore(name);
+      for (const name of replacements) {
+        const record = mirror.live.nodeClaims.get(name)?.metadata.annotations?.[REPLACEMENT_ANNOTATION];
+        if (record !== undefined) this.#givenUp.add(record);
+      }
+      open.left = [];
+    }
+    if (replacements.length > 0) this.#onResult({ reason, nodePools: open.nodePools, failure });
+  }
+
+  #unreadyCount({ replacements, left }: Open): number {
+    const { nodeClaims } = this.#needs.mirror.live;
+    if (replacements.length === 0) return left.length;
+    return replacements.filter((name) => {
+      const claim = nodeClaims.get(name);
+      return claim === undefined || !isTrue(claim, "Initialized");
+    }).length;
+  }
+
+  /** From here on no plan counts on the candidates, and the replacements' room is kept for their pods. */
+  #hold(left: readonly NodeClaim[], replacements: readonly string[]): void {
+    this.#needs.memory.markForDeletion(left.map(({ metadata }) => metadata.name));
+    this.#needs.memory.hold(replacements);
+  }
+
+  #nominate(): void {
+    const { memory, clock } = this.#needs;
+    const untilMs = clock.nowMs() + NOMINATION_MS;
+    for (const targets of this.#targets.values()) for (const name of targets) memory.nominate(name, untilMs);
+  }
+
+  #forgetGone(): void {
+    const { mirror, memory } = this.#needs;
+    const { nodeClaims } = mirror.live;
+    for (const [name, { uid, replacements }] of this.#deleted) {
+      const now = nodeClaims.get(name);
+      if (now?.metadata.uid === uid) continue;
+      // Another claim of the same name is not what was disrupted.
+      if (now !== undefined) memory.unmarkForDeletion([name]);
+      this.#deleted.delete(name);
+      this.#targets.delete(name);
+      const stillHeld = new Set([...this.#deleted.values(), ...this.#open].flatMap((one) => one.replacements));
+      memory.letGo(replacements.filter((one) => !stillHeld.has(one)));
+    }
+  }
+}
+
+/** Marked by a command, and not deleted yet. */
+function isClosed(claim: NodeClaim): boolean {
+  return claim.metadata.deletionTimestamp === undefined && isTrue(claim, "DisruptionReason");
+}
+
+function poolsOf(claims: readonly NodeClaim[]): string[] {
+  return [...new Set(claims.map(({ metadata }) => metadata.labels?.[NODE_POOL_LABEL] ?? ""))].sort(byText);
 }
 
 function snakeCase(words: string): string {

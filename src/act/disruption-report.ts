@@ -3,7 +3,9 @@ import type { Pod } from "../model/core.ts";
 import { DO_NOT_DISRUPT_ANNOTATION } from "../model/labels.ts";
 import { keyOf } from "../model/object.ts";
 import { doNotDisrupt, isActive } from "../model/pod-predicates.ts";
-import { DISRUPTION_REASONS, type PoolBudget, poolBudgets } from "../plan/disrupt/budgets.ts";
+import { DISRUPTION_REASONS, type DisruptionReason, type PoolBudget, poolBudgets } from "../plan/disrupt/budgets.ts";
+import { type DisruptionCommand, decisionOf } from "../plan/disrupt/command.ts";
+import type { DriftPlan } from "../plan/disrupt/drift.ts";
 import type { EmptinessPlan } from "../plan/disrupt/emptiness.ts";
 import type { EventRecord } from "../ports/telemetry.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
@@ -27,7 +29,7 @@ export function reportEmptiness(needs: ReportNeeds, snapshot: Snapshot, plan: Em
     }
   }
   reportProtection(needs, snapshot);
-  for (const [name, budget] of plan.budgets) reportClosedBudget(needs, snapshot, name, budget);
+  for (const [name, budget] of plan.budgets) reportClosedBudget(needs, snapshot, name, budget, "Empty");
 }
 
 function reportProtection({ events }: ReportNeeds, { stateNodes, view, nowMs }: Snapshot): void {
@@ -92,7 +94,13 @@ export function protectionEvent(pod: Pod, nowMs: number): EventRecord | undefine
   }
 }
 
-function reportClosedBudget({ events, log }: ReportNeeds, snapshot: Snapshot, name: string, budget: PoolBudget): void {
+function reportClosedBudget(
+  { events, log }: ReportNeeds,
+  snapshot: Snapshot,
+  name: string,
+  budget: PoolBudget,
+  reason: DisruptionReason,
+): void {
   const pool = snapshot.view.nodePools.get(name);
   if (pool === undefined) return;
   if (budget.problems.length > 0) {
@@ -106,8 +114,49 @@ function reportClosedBudget({ events, log }: ReportNeeds, snapshot: Snapshot, na
     object: pool,
     type: "Normal",
     reason: "DisruptionBlocked",
-    message: "The disruption budgets allow no disruption for reason Empty",
-    dedupeValues: [pool.metadata.uid, "Empty"],
+    message: `The disruption budgets allow no disruption for reason ${reason}`,
+    dedupeValues: [pool.metadata.uid, reason],
     dedupeMs: MINUTE_MS,
   });
+}
+
+/** A command begins: counters and the log. */
+export function reportCommand({ metrics, log }: ReportNeeds, command: DisruptionCommand): void {
+  const { candidates, replacements, consolidationType } = command;
+  const [decision, reason] = [decisionOf(command), command.reason.toLowerCase()];
+  const labels = { decision, reason, consolidation_type: consolidationType };
+  metrics.count("karpenter_voluntary_disruption_decisions_total", labels);
+  for (const nodepool of new Set(candidates.map(({ pool }) => pool.metadata.name))) {
+    metrics.count("karpenter_voluntary_disruption_decisions_by_nodepool_total", { ...labels, nodepool });
+  }
+  log.info("disrupting node(s)", {
+    reason,
+    decision,
+    "disrupted-node-count": candidates.length,
+    "replacement-node-count": replacements.length,
+    "pod-count": candidates.reduce((sum, { pods }) => sum + pods.length, 0),
+    "disrupted-nodes": candidates.map(({ node, claim }) => ({
+      Node: node.metadata.name,
+      NodeClaim: claim.metadata.name,
+    })),
+    ...(replacements.length === 0 ? {} : { "replacement-nodeclaims": replacements.map(({ name }) => name) }),
+  });
+}
+
+/** Why drifted nodes stay. */
+export function reportDrift({ events, metrics, log }: ReportNeeds, snapshot: Snapshot, plan: DriftPlan): void {
+  metrics.gauge("karpenter_voluntary_disruption_eligible_nodes", plan.eligible.length, { reason: "drifted" });
+  const kept = [
+    ...plan.blocked.map(({ state, claim, reason }) => ({ node: state.node, claim, reason })),
+    ...plan.stuck.map(({ candidate, reason }) => ({ ...candidate, reason })),
+  ];
+  for (const { node, claim, reason } of kept) {
+    for (const object of node === undefined ? [claim] : [node, claim]) {
+      events.record({ object, type: "Normal", reason: "DisruptionBlocked", message: reason });
+    }
+  }
+  const drifted = new Set(plan.eligible.map(({ pool }) => pool.metadata.name));
+  for (const [name, budget] of plan.budgets) {
+    if (drifted.has(name)) reportClosedBudget({ events, metrics, log }, snapshot, name, budget, "Drifted");
+  }
 }

@@ -1,29 +1,20 @@
-import { settleAll } from "../base/settle-all.ts";
 import { SECOND_MS } from "../base/time.ts";
-import type { Node, Pod } from "../model/core.ts";
-import { NODE_CLAIMS, NODES, PODS } from "../model/kinds.ts";
-import { isActive, isBound, isDisruptable, isReschedulable } from "../model/pod-predicates.ts";
+import type { Pod } from "../model/core.ts";
+import { NODE_CLAIMS, PODS } from "../model/kinds.ts";
+import { isActive, isBound, isReschedulable } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
-import { DISRUPTED_TAINT, isSameTaint, mergeTaints } from "../model/taints.ts";
-import type { DisruptionReason } from "../plan/disrupt/budgets.ts";
-import type { Candidate } from "../plan/disrupt/candidates.ts";
+import type { DisruptionCommand } from "../plan/disrupt/command.ts";
 import { type EmptinessPlan, planEmptiness } from "../plan/disrupt/emptiness.ts";
-import {
-  clearCondition,
-  findCondition,
-  isTrue,
-  NODE_CLAIM_CONDITIONS,
-  setCondition,
-  withConditions,
-} from "../plan/lifecycle/conditions.ts";
+import { isTrue } from "../plan/lifecycle/conditions.ts";
 import { after, type Change, type Controller, type Outcome } from "../runtime/controller.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { takeSnapshot } from "../snapshot/take-snapshot.ts";
-import { DisruptionQueue } from "./disruption-queue.ts";
+import { DriftMethod } from "./disruption-drift.ts";
+import { releaseForgotten } from "./disruption-mark.ts";
+import { DisruptionQueue, type QueueResult } from "./disruption-queue.ts";
 import { reportBudgets, reportEmptiness } from "./disruption-report.ts";
-import { listAll } from "./list-all.ts";
+import { refreshCluster, startCommand } from "./disruption-start.ts";
 import type { Needs } from "./ports.ts";
-import { patchObject } from "./write.ts";
 
 /** Without any sign of change the cluster is looked at again so often. */
 const POLL_MS = 10 * SECOND_MS;
@@ -31,7 +22,10 @@ const QUEUE_RETRY_MS = SECOND_MS;
 /** While many pods leave one after the other, the cluster is not looked at for each of them. */
 const PASS_MIN_MS = SECOND_MS;
 
-/** Takes away nodes that no pod needs. A decision is made, checked again some time later, and only then carried out. */
+/** Conditions of a claim that are worth a look as soon as they become true. */
+const WAKING = ["Consolidatable", "Drifted"];
+
+/** Takes away nodes that no pod needs, and replaces those that have drifted. A decision is made, checked again some time later, and only then carried out. */
 export function disruptionController(needs: Needs): Controller {
   return new Disruption(needs);
 }
@@ -42,6 +36,9 @@ class Disruption implements Controller {
   readonly initialKeys = [""];
   readonly #needs: Needs;
   readonly #queue: DisruptionQueue;
+  readonly #drift: DriftMethod;
+  /** Of commands with replacements, to be heard of. */
+  readonly #results: QueueResult[] = [];
   /** Nodes that wait for the check of the decision to disrupt them: by the claim's uid, when that is due. */
   readonly #proposed = new Map<string, number>();
   #pools: ReadonlySet<string> = new Set();
@@ -50,7 +47,8 @@ class Disruption implements Controller {
 
   constructor(needs: Needs) {
     this.#needs = needs;
-    this.#queue = new DisruptionQueue(needs);
+    this.#queue = new DisruptionQueue(needs, (result) => this.#results.push(result));
+    this.#drift = new DriftMethod(needs);
   }
 
   /** A node that becomes quiet, or loses its last pod, is worth a look before the next poll. */
@@ -60,20 +58,32 @@ class Disruption implements Controller {
         hasLeft(before as Pod | undefined, now as Pod | undefined) && !this.#isNeeded(before as Pod | undefined);
       return isLast ? [""] : [];
     }
-    if (kind !== NODE_CLAIMS || now === undefined || !isTrue(now as NodeClaim, "Consolidatable")) return [];
-    return before !== undefined && isTrue(before as NodeClaim, "Consolidatable") ? [] : [""];
+    if (kind !== NODE_CLAIMS || now === undefined) return [];
+    return WAKING.some(
+      (type) => isTrue(now as NodeClaim, type) && !(before !== undefined && isTrue(before as NodeClaim, type)),
+    )
+      ? [""]
+      : [];
   }
 
   async reconcile(): Promise<Outcome> {
     const restMs = this.#lastMs + PASS_MIN_MS - this.#needs.clock.nowMs();
     if (restMs > 0) return after(restMs, "many pods may be leaving");
     this.#lastMs = this.#needs.clock.nowMs();
+    this.#queue.recover();
     await this.#queue.advance();
-    await this.#cleanUp();
+    await this.#hearResults();
+    await releaseForgotten(this.#needs, this.#queue.underway());
     const waitMs = await this.#disruptEmpty();
+    await this.#drift.run(this.#queue, new Set());
+    await this.#hearResults();
     return this.#queue.isIdle
       ? after(waitMs, "nodes may become empty")
       : after(QUEUE_RETRY_MS, "commands are under way");
+  }
+
+  async #hearResults(): Promise<void> {
+    for (const result of this.#results.splice(0)) await this.#drift.note(result);
   }
 
   /** Whether pods are left on the node of the one that has gone. */
@@ -110,76 +120,19 @@ class Disruption implements Controller {
 
   /** Checks a decision against the cluster as it is now, past all watches, and starts what is left of it. */
   async #carryOut(claims: ReadonlySet<string>): Promise<void> {
-    const { memory } = this.#needs;
-    await this.#refresh();
+    await refreshCluster(this.#needs);
     for (const uid of claims) this.#proposed.delete(uid);
-    const { chosen } = planEmptiness(this.#snapshot(), { underway: this.#queue.underway(), only: claims });
-    // From here on no plan counts on these nodes.
-    memory.markForDeletion(chosen.map(({ claim }) => claim.metadata.name));
-    const marked = await Promise.all(chosen.map((candidate) => this.#mark(candidate, "Empty")));
-    const candidates = chosen.filter((_, i) => marked[i]);
-    const abandoned = chosen.filter((_, i) => !marked[i]);
-    memory.unmarkForDeletion(abandoned.map(({ claim }) => claim.metadata.name));
-    this.#countFailed(claims.size - candidates.length);
-    if (candidates.length === 0) return;
-    this.#queue.start({ reason: "Empty", consolidationType: "empty", candidates });
-    await this.#queue.advance();
-  }
-
-  /**
-   * Closes the node for new pods and says why. True when it is still empty after that: the scheduler may have been
-   * quicker than our view of the cluster.
-   */
-  async #mark({ node, claim }: Candidate, reason: DisruptionReason): Promise<boolean> {
-    const { api, mirror, clock, log } = this.#needs;
-    const { name } = node.metadata;
-    try {
-      const taints = mergeTaints(node.spec.taints ?? [], [DISRUPTED_TAINT]);
-      await patchObject(this.#needs, NODES, node, { ...node, spec: { ...node.spec, taints } });
-      const pods = await listAll(api, PODS, { fieldSelector: `spec.nodeName=${name}` });
-      for (const pod of pods) mirror.remember(pod);
-      const nowMs = clock.nowMs();
-      if (!pods.every((pod) => isDisruptable(pod, nowMs) && !isReschedulable(pod))) return false;
-      const condition = { type: "DisruptionReason", status: "True", reason, message: reason } as const;
-      const conditions = setCondition(claim, NODE_CLAIM_CONDITIONS, condition, nowMs);
-      await patchObject(this.#needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");
-      return true;
-    } catch (error) {
-      log.debug("a node cannot be marked for disruption", { Node: name, error });
-      return false;
-    }
-  }
-
-  /** Nodes that a command was about to disrupt and that no command knows any more: after a restart, or given up. */
-  async #cleanUp(): Promise<void> {
-    const { mirror, memory } = this.#needs;
-    const underway = this.#queue.underway();
-    const left: Promise<void>[] = [];
-    for (const [name, claim] of mirror.live.nodeClaims) {
-      const isGoing = claim.metadata.deletionTimestamp !== undefined || isTrue(claim, "InstanceTerminating");
-      if (isGoing || underway.has(name) || memory.isMarkedForDeletion(name)) continue;
-      const node = mirror.live.nodes.get(mirror.live.nodeByProviderId.get(claim.status?.providerID ?? "") ?? "");
-      const isTainted = node?.spec.taints?.some((taint) => isSameTaint(taint, DISRUPTED_TAINT)) === true;
-      if (isTainted || findCondition(claim, "DisruptionReason") !== undefined) left.push(this.#release(claim, node));
-    }
-    await settleAll(left);
-  }
-
-  async #release(claim: NodeClaim, node: Node | undefined): Promise<void> {
-    if (node !== undefined && node.metadata.deletionTimestamp === undefined) {
-      const taints = (node.spec.taints ?? []).filter((taint) => !isSameTaint(taint, DISRUPTED_TAINT));
-      await patchObject(this.#needs, NODES, node, { ...node, spec: { ...node.spec, taints } });
-    }
-    if (findCondition(claim, "DisruptionReason") === undefined) return;
-    const conditions = clearCondition(claim, NODE_CLAIM_CONDITIONS, "DisruptionReason");
-    await patchObject(this.#needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");
-  }
-
-  /** Budgets must be counted right also when the watch is late or another leader has just been at work. */
-  async #refresh(): Promise<void> {
-    const { api, mirror } = this.#needs;
-    for (const claim of await listAll(api, NODE_CLAIMS)) mirror.remember(claim);
-    for (const node of await listAll(api, NODES)) mirror.remember(node);
+    const snapshot = this.#snapshot();
+    const { chosen } = planEmptiness(snapshot, { underway: this.#queue.underway(), only: claims });
+    const command: DisruptionCommand = {
+      reason: "Empty",
+      consolidationType: "empty",
+      candidates: chosen,
+      replacements: [],
+      moves: new Map(),
+    };
+    const started = chosen.length === 0 ? [] : await startCommand(this.#needs, this.#queue, snapshot, command);
+    this.#countFailed(claims.size - started.length);
   }
 
   #snapshot(): Snapshot {

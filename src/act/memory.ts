@@ -16,6 +16,8 @@ export class ActMemory {
   readonly #boughtFor = new Map<string, ReadonlySet<string>>();
   /** Claims whose creation was tried, with the pods they were for and when: the answer may have been lost. */
   readonly #attempts = new Map<string, { podUids: readonly string[]; atMs: number }>();
+  /** Claims that replace nodes: pods are expected on them for as long as their old nodes drain. */
+  readonly #held = new Set<string>();
   /** By claim name. */
   readonly #prices = new Map<string, { nodePool: string; pricePerHour: number }>();
   /** By NodePool uid. */
@@ -57,6 +59,16 @@ export class ActMemory {
   attempted(): readonly string[] {
     return [...this.#attempts.keys()];
   }
+  /** Pods are expected on these claims until they are let go, also when their nodes have been up for long. */
+  hold(claimNames: Iterable<string>): void {
+    for (const name of claimNames) this.#held.add(name);
+  }
+  letGo(claimNames: Iterable<string>): void {
+    for (const name of claimNames) this.#held.delete(name);
+  }
+  isHeld(claimName: string): boolean {
+    return this.#held.has(claimName);
+  }
   /** The claim's node is up: pods that are not on it by now are planned anew. */
   expectNoMore(claimName: string): void {
     this.#boughtFor.delete(claimName);
@@ -80,6 +92,7 @@ export class ActMemory {
   /** The claim or node is gone for good. */
   forget(name: string): void {
     this.#marked.delete(name);
+    this.#held.delete(name);
     this.#nominated.delete(name);
     this.#prices.delete(name);
     this.#boughtFor.delete(name);

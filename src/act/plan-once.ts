@@ -17,9 +17,8 @@ function refreshExpectations({ memory, mirror, clock }: Needs): void {
   for (const name of memory.attempted()) if (mirror.live.nodeClaims.has(name)) memory.expect(name);
   for (const name of memory.expectedClaims()) {
     const claim = mirror.live.nodeClaims.get(name);
-    if (claim === undefined || claim.metadata.deletionTimestamp !== undefined || hasArrived(claim, clock.nowMs())) {
-      memory.expectNoMore(name);
-    }
+    const isLost = claim === undefined || claim.metadata.deletionTimestamp !== undefined;
+    if (isLost || (hasArrived(claim, clock.nowMs()) && !memory.isHeld(name))) memory.expectNoMore(name);
   }
 }
 

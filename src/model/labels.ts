@@ -19,6 +19,8 @@ export const NODE_POOL_HASH_ANNOTATION = "karpenter.sh/nodepool-hash";
 export const NODE_POOL_HASH_VERSION_ANNOTATION = "karpenter.sh/nodepool-hash-version";
 export const TERMINATION_TIMESTAMP_ANNOTATION = "karpenter.sh/nodeclaim-termination-timestamp";
 export const MIN_VALUES_RELAXED_ANNOTATION = "karpenter.sh/nodeclaim-min-values-relaxed";
+/** On a claim that was bought in place of others: which command, so that a restarted controller goes on with it. */
+export const REPLACEMENT_ANNOTATION = "karpenter.sh/disruption-command";
 
 export const TERMINATION_FINALIZER = "karpenter.sh/termination";
 

@@ -34,6 +34,10 @@ export const EVENT_TABLE: readonly EventRow[] = [
   row("Normal", "DisruptionTerminating", "Node NodeClaim", "it is disrupted"),
   { ...row("Normal", "Unconsolidatable", "Node NodeClaim", "why it is kept"), dedupeMs: QUARTER_HOUR_MS },
   row("Normal", "DisruptionBlocked", "Node NodeClaim NodePool", "why it may not be disrupted"),
+  {
+    ...row("Warning", "DriftRolloutPaused", "NodePool", "replacements of its drifted nodes fail"),
+    dedupeMs: MINUTE_MS,
+  },
   row("Normal", "ConsolidationCandidate", "Node NodeClaim", "a plan would replace it"),
   row("Normal", "ConsolidationRejected", "Node NodeClaim", "a plan did not hold when looked at again"),
   row("Normal", "ConsolidationApproved", "Node NodeClaim NodePool", "a plan saves enough"),

@@ -9,6 +9,13 @@ import { isTrue } from "../lifecycle/conditions.ts";
 export type DisruptionReason = "Underutilized" | "Empty" | "Drifted";
 export const DISRUPTION_REASONS: readonly DisruptionReason[] = ["Underutilized", "Empty", "Drifted"];
 
+/** Why a command disrupts nodes. Expiration is not budgeted: a node's age is no choice. */
+export type CommandReason = DisruptionReason | "Expired";
+
+export function isCommandReason(value: unknown): value is CommandReason {
+  return value === "Expired" || DISRUPTION_REASONS.some((reason) => reason === value);
+}
+
 /** Upstream's "no limit", as its gauge shows it. */
 export const UNLIMITED = 2_147_483_647;
 

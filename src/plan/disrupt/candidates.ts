@@ -1,11 +1,13 @@
 import type { Node, Pod } from "../../model/core.ts";
-import { DO_NOT_DISRUPT_ANNOTATION } from "../../model/labels.ts";
+import { DO_NOT_DISRUPT_ANNOTATION, REPLACEMENT_ANNOTATION } from "../../model/labels.ts";
 import { keyOf } from "../../model/object.ts";
 import { type BudgetIndex, budgetBlock, indexBudgets } from "../../model/pod-disruption-budgets.ts";
 import { isActive, isDisruptable } from "../../model/pod-predicates.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { NodePool } from "../../model/resources/node-pool.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
+import { isTrue } from "../lifecycle/conditions.ts";
+import { readReplacementRecord } from "./replacement-record.ts";
 
 /** A node that may be disrupted by choice, if a method wants it. */
 export type Candidate = {
@@ -32,6 +34,12 @@ export type BlockCode =
 /** A managed node that may not be disrupted by choice, with a stable code and a sentence. */
 export type Blocked = { state: StateNode; claim: NodeClaim; code: BlockCode; reason: string };
 
+/**
+ * "graceful" never passes do-not-disrupt pods and PodDisruptionBudgets; "eventual" does where the claim has a
+ * terminationGracePeriod, which ends the waiting for them.
+ */
+export type DisruptionClass = "graceful" | "eventual";
+
 export type Candidates = { candidates: Candidate[]; blocked: Blocked[] };
 
 /**
@@ -39,7 +47,11 @@ export type Candidates = { candidates: Candidate[]; blocked: Blocked[] };
  * here; those in `underway` (claim names) are being disrupted already. Both lists in order of name.
  * @source reference of disruption, section 2
  */
-export function findCandidates(snapshot: Snapshot, underway: ReadonlySet<string>): Candidates {
+export function findCandidates(
+  snapshot: Snapshot,
+  underway: ReadonlySet<string>,
+  disruptionClass: DisruptionClass = "graceful",
+): Candidates {
   const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values());
   const expected = nodesExpectingPods(snapshot);
   const candidates: Candidate[] = [];
@@ -53,11 +65,16 @@ export function findCandidates(snapshot: Snapshot, underway: ReadonlySet<string>
       continue;
     }
     const pods = podsOf(snapshot, state);
-    const podBlock = blockingPod(pods, budgets, snapshot.nowMs);
+    const podBlock = passesBlocks(claim, disruptionClass) ? undefined : blockingPod(pods, budgets, snapshot.nowMs);
     if (podBlock === undefined) candidates.push({ state, claim, ...judged, pods });
     else blocked.push({ state, claim, ...podBlock });
   }
   return { candidates, blocked };
+}
+
+/** Whether its pods cannot keep the node: they have until its terminationGracePeriod ends. */
+export function passesBlocks({ spec }: NodeClaim, disruptionClass: DisruptionClass): boolean {
+  return disruptionClass === "eventual" && spec.terminationGracePeriod !== undefined;
 }
 
 type Block = { code: BlockCode; reason: string };
@@ -84,7 +101,8 @@ function judgeNode(
   return { node, pool };
 }
 
-function blockingPod(pods: readonly Pod[], budgets: BudgetIndex, nowMs: number): Block | undefined {
+/** The first pod that keeps its node from being disrupted by choice, in words. */
+export function blockingPod(pods: readonly Pod[], budgets: BudgetIndex, nowMs: number): Block | undefined {
   for (const pod of pods) {
     if (!isDisruptable(pod, nowMs)) {
       return { code: "DoNotDisruptPod", reason: `Pod ${keyOf(pod)} has the annotation "${DO_NOT_DISRUPT_ANNOTATION}"` };
@@ -122,7 +140,23 @@ function nodesExpectingPods(snapshot: Snapshot): ReadonlySet<string> {
     const boughtFor = memory.expectedOn?.get(pod?.metadata.uid ?? "");
     if (boughtFor !== undefined) names.add(boughtFor);
   }
+  for (const name of replacementsOfLeaving(snapshot)) names.add(name);
   return names;
+}
+
+/** A replacement is not empty while what it replaces is still there, also when a restart has forgotten what was planned. */
+function replacementsOfLeaving({ view }: Snapshot): readonly string[] {
+  const leaving = [...view.nodeClaims.values()].filter(
+    (claim) => claim.metadata.deletionTimestamp !== undefined || isTrue(claim, "DisruptionReason"),
+  );
+  if (leaving.length === 0) return [];
+  const names = new Set(leaving.map(({ metadata }) => metadata.name));
+  return [...view.nodeClaims.values()]
+    .filter(({ metadata }) => {
+      const record = readReplacementRecord(metadata.annotations?.[REPLACEMENT_ANNOTATION]);
+      return record?.candidates.some((name) => names.has(name)) === true;
+    })
+    .map(({ metadata }) => metadata.name);
 }
 
 /** A nomination is for pods that wait, or that are on a node which goes: without any, nobody is expected anywhere. */

@@ -1,9 +1,6 @@
 import type { PlannedClaim } from "../provision/provision-plan.ts";
-import type { DisruptionReason } from "./budgets.ts";
+import type { CommandReason } from "./budgets.ts";
 import type { Candidate } from "./candidates.ts";
-
-/** Why a command disrupts nodes. Expiration is not budgeted: a node's age is no choice. */
-export type CommandReason = DisruptionReason | "Expired";
 
 /** A decision to take nodes away, with what is bought first in their place. Pure data: planning makes it, act carries it out. */
 export type DisruptionCommand = {

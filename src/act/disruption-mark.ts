@@ -1,0 +1,82 @@
+import { settleAll } from "../base/settle-all.ts";
+import type { Node } from "../model/core.ts";
+import { NODE_CLAIMS, NODES, PODS } from "../model/kinds.ts";
+import { keyOf } from "../model/object.ts";
+import { indexBudgets, isCurrentlyReschedulable } from "../model/pod-disruption-budgets.ts";
+import { isReschedulable } from "../model/pod-predicates.ts";
+import type { NodeClaim } from "../model/resources/node-claim.ts";
+import { DISRUPTED_TAINT, isSameTaint, mergeTaints } from "../model/taints.ts";
+import { blockingPod, type Candidate, passesBlocks } from "../plan/disrupt/candidates.ts";
+import type { DisruptionCommand } from "../plan/disrupt/command.ts";
+import {
+  clearCondition,
+  findCondition,
+  isTrue,
+  NODE_CLAIM_CONDITIONS,
+  setCondition,
+  withConditions,
+} from "../plan/lifecycle/conditions.ts";
+import { listAll } from "./list-all.ts";
+import type { Needs } from "./ports.ts";
+import { patchObject } from "./write.ts";
+
+type Purpose = Pick<DisruptionCommand, "reason" | "moves">;
+
+/**
+ * Closes the node for new pods and says why. True when the decision still holds after that: the scheduler may have been
+ * quicker than our view of the cluster, and brought a pod that nobody has planned a place for.
+ */
+export async function markNode(needs: Needs, { node, claim }: Candidate, purpose: Purpose): Promise<boolean> {
+  const { api, mirror, clock, log } = needs;
+  const { name } = node.metadata;
+  const { reason } = purpose;
+  try {
+    const taints = mergeTaints(node.spec.taints ?? [], [DISRUPTED_TAINT]);
+    await patchObject(needs, NODES, node, { ...node, spec: { ...node.spec, taints } });
+    for (const pod of await listAll(api, PODS, { fieldSelector: `spec.nodeName=${name}` })) mirror.remember(pod);
+    if (!holdsStill(needs, name, claim, purpose)) return false;
+    const condition = { type: "DisruptionReason", status: "True", reason, message: reason } as const;
+    const conditions = setCondition(claim, NODE_CLAIM_CONDITIONS, condition, clock.nowMs());
+    await patchObject(needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");
+    return true;
+  } catch (error) {
+    log.debug("a node cannot be marked for disruption", { Node: name, error });
+    return false;
+  }
+}
+
+/** Whether no pod on the node stands in the way, and every one that has to move has a place to go. */
+function holdsStill({ mirror, clock }: Needs, nodeName: string, claim: NodeClaim, { reason, moves }: Purpose): boolean {
+  const { pods, podsByNode, podDisruptionBudgets } = mirror.live;
+  const nowMs = clock.nowMs();
+  const budgets = indexBudgets(podDisruptionBudgets.values());
+  const here = [...(podsByNode.get(nodeName) ?? [])].map((key) => pods.get(key)).filter((pod) => pod !== undefined);
+  const isForced = passesBlocks(claim, reason === "Drifted" || reason === "Expired" ? "eventual" : "graceful");
+  if (!isForced && blockingPod(here, budgets, nowMs) !== undefined) return false;
+  if (reason === "Empty") return !here.some(isReschedulable);
+  return here.every((pod) => moves.has(keyOf(pod)) || !isCurrentlyReschedulable(pod, budgets, nowMs));
+}
+
+/** Nodes that a command was about to disrupt and that no command knows any more: after a restart, or given up. */
+export async function releaseForgotten(needs: Needs, underway: ReadonlySet<string>): Promise<void> {
+  const { mirror, memory } = needs;
+  const left: Promise<void>[] = [];
+  for (const [name, claim] of mirror.live.nodeClaims) {
+    const isGoing = claim.metadata.deletionTimestamp !== undefined || isTrue(claim, "InstanceTerminating");
+    if (isGoing || underway.has(name) || memory.isMarkedForDeletion(name)) continue;
+    const node = mirror.live.nodes.get(mirror.live.nodeByProviderId.get(claim.status?.providerID ?? "") ?? "");
+    const isTainted = node?.spec.taints?.some((taint) => isSameTaint(taint, DISRUPTED_TAINT)) === true;
+    if (isTainted || findCondition(claim, "DisruptionReason") !== undefined) left.push(release(needs, claim, node));
+  }
+  await settleAll(left);
+}
+
+async function release(needs: Needs, claim: NodeClaim, node: Node | undefined): Promise<void> {
+  if (node !== undefined && node.metadata.deletionTimestamp === undefined) {
+    const taints = (node.spec.taints ?? []).filter((taint) => !isSameTaint(taint, DISRUPTED_TAINT));
+    await patchObject(needs, NODES, node, { ...node, spec: { ...node.spec, taints } });
+  }
+  if (findCondition(claim, "DisruptionReason") === undefined) return;
+  const conditions = clearCondition(claim, NODE_CLAIM_CONDITIONS, "DisruptionReason");
+  await patchObject(needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");
+}

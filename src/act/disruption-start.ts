@@ -1,0 +1,72 @@
+import { settleAll } from "../base/settle-all.ts";
+import { NODE_CLAIMS, NODES, POD_DISRUPTION_BUDGETS } from "../model/kinds.ts";
+import { REPLACEMENT_ANNOTATION } from "../model/labels.ts";
+import type { Candidate } from "../plan/disrupt/candidates.ts";
+import type { DisruptionCommand } from "../plan/disrupt/command.ts";
+import { writeReplacementRecord } from "../plan/disrupt/replacement-record.ts";
+import type { Snapshot } from "../snapshot/snapshot.ts";
+import { createClaims } from "./create-claims.ts";
+import { markNode } from "./disruption-mark.ts";
+import type { DisruptionQueue } from "./disruption-queue.ts";
+import { reportCommand } from "./disruption-report.ts";
+import { listAll } from "./list-all.ts";
+import type { Needs } from "./ports.ts";
+
+/**
+ * Begins to carry a command out: closes its candidates, buys its replacements, and hands it to the queue. What cannot be
+ * begun is taken back by the next look at the cluster.
+ * @param snapshot what the command was planned from
+ * @returns the candidates that are being disrupted: all, some of a command without replacements, or none
+ */
+export async function startCommand(
+  needs: Needs,
+  queue: DisruptionQueue,
+  snapshot: Snapshot,
+  command: DisruptionCommand,
+): Promise<readonly Candidate[]> {
+  const { memory } = needs;
+  const { replacements, moves } = command;
+  const names = command.candidates.map(({ claim }) => claim.metadata.name);
+  // From here on no plan counts on nodes without pods. Those with pods go on counting until these have a place to go:
+  // otherwise provisioning would buy one for them.
+  if (moves.size === 0) memory.markForDeletion(names);
+  const marked = await settleAll(command.candidates.map((candidate) => markNode(needs, candidate, command)));
+  const candidates = command.candidates.filter((_, i) => marked[i]);
+  const isEnough = candidates.length === (replacements.length > 0 ? names.length : Math.max(1, candidates.length));
+  if (!isEnough || !(await buy(needs, snapshot, command))) {
+    memory.unmarkForDeletion(names);
+    return [];
+  }
+  const left = new Set(candidates);
+  memory.unmarkForDeletion(command.candidates.filter((one) => !left.has(one)).map(({ claim }) => claim.metadata.name));
+  queue.start({ ...command, candidates });
+  reportCommand(needs, { ...command, candidates });
+  await queue.advance();
+  return candidates;
+}
+
+/** True when all replacements are there. */
+async function buy(needs: Needs, snapshot: Snapshot, command: DisruptionCommand): Promise<boolean> {
+  const { reason, consolidationType, candidates, replacements } = command;
+  if (replacements.length === 0) return true;
+  const record = writeReplacementRecord({
+    reason,
+    consolidationType,
+    candidates: candidates.map(({ claim }) => claim.metadata.name),
+    replacements: replacements.map(({ name }) => name),
+  });
+  const result = await createClaims(
+    needs,
+    snapshot,
+    { newNodeClaims: [...replacements] },
+    { isLastAttempt: false, reason: reason.toLowerCase(), annotations: { [REPLACEMENT_ANNOTATION]: record } },
+  );
+  return result.kind === "done" && result.created.length === replacements.length;
+}
+
+/** What a decision must not get wrong is read anew past the watches: they may be late, or another leader just at work. */
+export async function refreshCluster({ api, mirror }: Pick<Needs, "api" | "mirror">): Promise<void> {
+  for (const claim of await listAll(api, NODE_CLAIMS)) mirror.remember(claim);
+  for (const node of await listAll(api, NODES)) mirror.remember(node);
+  for (const budget of await listAll(api, POD_DISRUPTION_BUDGETS)) mirror.remember(budget);
+}

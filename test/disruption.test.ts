@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { MINUTE_MS } from "../src/base/time.ts";
+import { NODE_CLAIMS, NODE_POOLS } from "../src/model/kinds.ts";
+import { REPLACEMENT_ANNOTATION } from "../src/model/labels.ts";
+import { isDisruptable, isReschedulable } from "../src/model/pod-predicates.ts";
+import type { NodeClaim } from "../src/model/resources/node-claim.ts";
+import { readReplacementRecord } from "../src/plan/disrupt/replacement-record.ts";
+import { isTrue } from "../src/plan/lifecycle/conditions.ts";
+import { NO_FAULTS } from "../src/simulation/faults/fault-mix.ts";
+import type { World } from "../src/simulation/world/world.ts";
+import { worldOf } from "./simulated-world.ts";
+
+const QUIET_MS = 60 * MINUTE_MS;
+
+/** Every pool's template gets a label that its nodes do not have. */
+async function changeTemplates(world: World): Promise<void> {
+  const api = world.server.api({ user: "user" });
+  for (const { metadata } of (await api.list(NODE_POOLS)).items) {
+    const body = { spec: { template: { metadata: { labels: { generation: "next" } } } } };
+    await api.patch(NODE_POOLS, { name: metadata.name }, { type: "merge", body });
+  }
+}
+
+type Watched = { replaced: number; tooEarly: string[] };
+
+/** Notes claims with pods that go because of drift before each of their replacements is up. */
+function watchReplacements(world: World): Watched {
+  const { state } = world.cluster;
+  const watched: Watched = { replaced: 0, tooEarly: [] };
+  state.of(NODE_CLAIMS).onChange((before, after) => {
+    const isNew = after?.metadata.deletionTimestamp !== undefined && before?.metadata.deletionTimestamp === undefined;
+    const reason = after?.status?.conditions?.find(({ type }) => type === "DisruptionReason")?.reason;
+    if (!isNew || after === undefined || reason !== "Drifted") return;
+    const pods = state.podsOn(after.status?.nodeName ?? "").filter(isReschedulable);
+    const replacements = replacementsOf([...state.of(NODE_CLAIMS).values()], after.metadata.name);
+    if (replacements.length > 0) watched.replaced += 1;
+    const unready = replacements.filter((claim) => !isTrue(claim, "Initialized"));
+    if (pods.length > 0 && unready.length > 0) watched.tooEarly.push(after.metadata.name);
+  });
+  return watched;
+}
+
+function replacementsOf(claims: readonly NodeClaim[], name: string): NodeClaim[] {
+  return claims.filter(({ metadata }) =>
+    readReplacementRecord(metadata.annotations?.[REPLACEMENT_ANNOTATION])?.candidates.includes(name),
+  );
+}
+
+/** Claims of the old template that nothing keeps: no protected pod, and no deletion that waits for one. */
+function oldClaims(world: World): string[] {
+  const { state } = world.cluster;
+  return [...state.of(NODE_CLAIMS).values()]
+    .filter(({ metadata }) => metadata.labels?.["generation"] !== "next" && metadata.deletionTimestamp === undefined)
+    .filter(({ status }) =>
+      state.podsOn(status?.nodeName ?? "").every((pod) => isDisruptable(pod, world.clock.nowMs())),
+    )
+    .map(({ metadata }) => metadata.name);
+}
+
+describe("a changed template", () => {
+  it("replaces every node, each replacement first, within the budgets", async () => {
+    const world = worldOf({ seed: 11, faults: NO_FAULTS, processes: 1 });
+    try {
+      await world.runStory(20 * MINUTE_MS);
+      assert.equal(await world.runUntilQuiet({ atMostMs: QUIET_MS }), true);
+      assert.ok(oldClaims(world).length >= 3);
+      const watched = watchReplacements(world);
+      await changeTemplates(world);
+      await world.clock.runFor(5 * MINUTE_MS);
+      assert.equal(await world.runUntilQuiet({ atMostMs: 3 * QUIET_MS }), true);
+      assert.deepEqual(oldClaims(world), []);
+      assert.ok(watched.replaced > 0);
+      assert.deepEqual(watched.tooEarly, []);
+      assert.deepEqual(world.podsWaiting(), []);
+      assert.deepEqual(world.violations(), []);
+    } finally {
+      world.stop();
+    }
+  });
+
+  for (const seed of [3, 7]) {
+    it(`replaces every node, whatever fails meanwhile [SEED=${seed}]`, async () => {
+      const world = worldOf({ seed });
+      try {
+        const watched = watchReplacements(world);
+        world.clock.after(15 * MINUTE_MS, () => void changeTemplates(world));
+        await world.runStory(40 * MINUTE_MS);
+        assert.equal(await world.runUntilQuiet({ atMostMs: 4 * QUIET_MS }), true);
+        assert.deepEqual(oldClaims(world), []);
+        assert.deepEqual(watched.tooEarly, []);
+        assert.deepEqual(world.violations(), []);
+      } finally {
+        world.stop();
+      }
+    });
+  }
+});
