@@ -1,3 +1,4 @@
+import { UserError } from "../../src/base/errors.ts";
 import type { Pod, PodTemplate } from "../../src/model/core.ts";
 import { matchesLabelSelector } from "../../src/model/label-selector.ts";
 import { type KubeObject, keyOf } from "../../src/model/object.ts";
@@ -20,12 +21,13 @@ const WORKLOADS: ReadonlySet<string> = new Set([
   "apps/v1/StatefulSet",
   "batch/v1/Job",
 ]);
-/** A slip of the keyboard in a replica count must not eat the memory. */
+/** Of one workload: a slip of the keyboard in a replica count must not eat the memory. */
 const PODS_MAX = 100_000;
 
 /**
  * The objects of files as the cluster that would come of applying them: workloads have their pods, pods without a node
  * wait for one, pools that nobody has judged yet are ready. What a live cluster printed stays as it is.
+ * @throws UserError KARP_BAD_MANIFEST when a workload lacks more than 100,000 pods
  */
 export function asCluster(objects: readonly KubeObject[]): KubeObject[] {
   const pods = objects.filter((object): object is Pod => object.kind === "Pod" && object.apiVersion === "v1");
@@ -52,8 +54,14 @@ function podsOf(workload: Workload, pods: readonly Pod[]): Pod[] {
   const present = pods.filter(
     (pod) => (pod.metadata.namespace ?? "default") === namespace && matchesLabelSelector(selector, pod.metadata.labels),
   );
-  const wanted = Math.min(spec.replicas ?? spec.parallelism ?? 1, PODS_MAX);
-  const missing = Math.max(0, wanted - present.length);
+  const missing = Math.max(0, (spec.replicas ?? spec.parallelism ?? 1) - present.length);
+  if (missing > PODS_MAX) {
+    throw new UserError({
+      code: "KARP_BAD_MANIFEST",
+      what: `${workload.kind} "${namespace}/${metadata.name}" lacks ${missing} pods; a plan takes at most ${PODS_MAX} of one workload`,
+      remedy: "ask for fewer replicas, or spread them over several workloads",
+    });
+  }
   return Array.from({ length: missing }, (_, index) =>
     waiting({
       apiVersion: "v1",

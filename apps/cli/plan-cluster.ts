@@ -22,7 +22,10 @@ export type ClusterInput = {
 export function snapshotOf({ objects, instanceTypes, nowMs, settings }: ClusterInput): Snapshot {
   const view = viewOf(objects);
   const wellKnown = new Set(WELL_KNOWN_LABELS);
-  for (const type of instanceTypes) for (const key of type.requirements.keys()) wellKnown.add(key);
+  for (const { requirements, offerings } of instanceTypes) {
+    for (const key of requirements.keys()) wellKnown.add(key);
+    for (const offering of offerings) for (const key of offering.requirements.keys()) wellKnown.add(key);
+  }
   return takeSnapshot(view, {
     nowMs,
     instanceTypes: new Map([...view.nodePools.keys()].map((name) => [name, instanceTypes])),

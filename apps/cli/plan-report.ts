@@ -45,17 +45,9 @@ function tablesOf(plan: TimedPlan): Table[] {
 
 /** Equal purchases share a row. */
 function claimTable(claims: readonly PlannedClaim[]): Table {
-  const groups = new Map<string, PlannedClaim[]>();
-  for (const claim of claims) {
-    const id = JSON.stringify([
-      claim.nodePool,
-      claim.instanceTypes,
-      claim.requirements,
-      claim.requests,
-      claim.pods.length,
-    ]);
-    groups.set(id, [...(groups.get(id) ?? []), claim]);
-  }
+  const groups = Map.groupBy(claims, (claim) =>
+    JSON.stringify([claim.nodePool, claim.instanceTypes, claim.requirements, claim.requests, claim.pods.length]),
+  );
   const rows = [...groups.values()]
     .sort((a, b) => total(b) - total(a) || byText(a[0]?.name ?? "", b[0]?.name ?? ""))
     .flatMap((group) => {
@@ -94,23 +86,25 @@ function nodeTable({ existingNodes }: TimedPlan): Table {
   return {
     title: "Room on nodes that are there",
     head: ["NODE", "PODS"],
-    rows: existingNodes.slice(0, LISTED_MAX).map(({ name, pods }) => [name, String(pods.length)]),
+    rows: listed(existingNodes.map(({ name, pods }) => [name, String(pods.length)])),
   };
 }
 
 /** Pods with one and the same reason share a row. */
 function refusalTable(refusals: readonly Refusal[]): Table {
-  const groups = new Map<string, Refusal[]>();
-  for (const refusal of refusals) {
-    const id = `${refusal.code}\n${refusal.reason}`;
-    groups.set(id, [...(groups.get(id) ?? []), refusal]);
-  }
-  const rows = [...groups.values()].slice(0, LISTED_MAX).map((group) => {
+  const groups = Map.groupBy(refusals, ({ code, reason }) => `${code}\n${reason}`);
+  const rows = [...groups.values()].map((group) => {
     const [first] = group;
     const more = group.length > 1 ? ` and ${group.length - 1} more` : "";
     return [`${first?.pod ?? ""}${more}`, first?.code ?? "", first?.reason ?? ""];
   });
-  return { title: "Cannot be placed", head: ["POD", "CODE", "REASON"], rows };
+  return { title: "Cannot be placed", head: ["POD", "CODE", "REASON"], rows: listed(rows) };
+}
+
+/** The first rows; the last one says how many were left out. */
+function listed(rows: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  if (rows.length <= LISTED_MAX) return rows;
+  return [...rows.slice(0, LISTED_MAX), [`and ${rows.length - LISTED_MAX} more: see -o json`]];
 }
 
 function notes(plan: TimedPlan): string[] {

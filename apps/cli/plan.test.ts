@@ -62,6 +62,7 @@ describe("karpenter plan", () => {
     await writeFile(join(cwd, "pool.yaml"), POOL);
     await writeFile(join(cwd, "web.yaml"), DEPLOYMENT);
     await writeFile(join(cwd, "huge.yaml"), POD);
+    await writeFile(join(cwd, "slip.yaml"), DEPLOYMENT.replace("replicas: 3", "replicas: 3000000"));
   });
   after(() => rm(cwd, { recursive: true }));
 
@@ -125,6 +126,15 @@ describe("karpenter plan", () => {
     });
   }
 
+  it("says how many rows a long table leaves out", async () => {
+    const pods = Array.from({ length: 60 }, (_, i) =>
+      POD.replace("name: huge", `name: h${i}`).replace('"64"', `"${64 + i}"`),
+    );
+    await writeFile(join(cwd, "many.yaml"), pods.join("---"));
+    const { out } = await run("-f", "pool.yaml", "many.yaml", "--instance-types", "types.json");
+    assert.match(out, /shop\/h\d+ .*\n {2}and 10 more: see -o json\n/);
+  });
+
   it("prints Markdown for pull requests", async () => {
     const { out } = await run("-f", "pool.yaml", "web.yaml", "--instance-types", "types.json", "-o", "markdown");
     assert.match(out, /\*\*To buy\*\*\n\n\| NODES \| NODEPOOL \|/);
@@ -157,9 +167,10 @@ describe("karpenter plan", () => {
     ["an unknown format", ["-f", "pool.yaml", "-o", "xml"], "KARP_BAD_FLAG"],
     ["a time that is none", ["-f", "pool.yaml", "--now", "soon"], "KARP_BAD_FLAG"],
     ["an unknown region", ["-f", "pool.yaml", "--region", "mars-1"], "KARP_UNKNOWN_REGION"],
-    ["types that are not there", ["-f", "pool.yaml", "--instance-types", "none.json"], "KARP_BAD_INSTANCE_TYPES"],
+    ["types that are not there", ["-f", "pool.yaml", "--instance-types", "none.json"], "KARP_NO_SUCH_FILE"],
     ["types that are none", ["-f", "pool.yaml", "--instance-types", "pool.yaml"], "KARP_BAD_INSTANCE_TYPES"],
     ["a file that is not there", ["-f", "none.yaml", "--instance-types", "types.json"], "KARP_NO_SUCH_FILE"],
+    ["a slip in a replica count", ["-f", "slip.yaml", "--instance-types", "types.json"], "KARP_BAD_MANIFEST"],
     ["scenarios without a folder to write to", ["--scenario", "one.json"], "KARP_BAD_FLAG"],
     ["a scenario that is none", ["--scenario", "types.json", "--catalogs", ".", "--out", "plans"], "KARP_BAD_SCENARIO"],
   ];

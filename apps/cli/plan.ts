@@ -1,11 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { stringify } from "yaml";
 import { UserError } from "../../src/base/errors.ts";
 import { parseTime } from "../../src/base/time.ts";
 import type { InstanceType } from "../../src/model/instance-type.ts";
 import { CATALOGUE_REGIONS, catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
-import { instanceTypesFromKwokFile } from "../../src/providers/kwok/instance-types.ts";
+import { readInstanceTypesFile } from "../../src/providers/kwok/instance-types-file.ts";
 import type { PlanSettings } from "../../src/snapshot/snapshot.ts";
 import { asCluster } from "./file-cluster.ts";
 import { readFlags } from "./flags.ts";
@@ -21,7 +20,8 @@ const USAGE = `Says which nodes would be bought for the pods in files, and why s
 usage: karpenter plan -f FILE... [OPTION...]
        karpenter plan --scenario FILE... --catalogs DIR --out DIR
 
-  -f, --filename FILE      files or folders of manifests, or - for standard input: pods, workloads, NodePools, nodes,
+  -f, --filename FILE      files or folders of manifests, or - for standard input: pods, NodePools, nodes, and the
+                           workloads whose pods they stand for (Deployment, ReplicaSet, StatefulSet, Job, DaemonSet),
                            as you wrote them or as "kubectl get -o yaml" printed them; may be repeated
   --instance-types FILE    what can be bought, in the shape of the kwok provider's instance_types.json
   --region REGION          or else: what EC2 offers in a region (${CATALOGUE_REGIONS.join(", ")}; default ${REGION_DEFAULT})
@@ -71,7 +71,7 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
     minValuesPolicy: oneOf("min-values-policy", flags["min-values-policy"], ["Strict", "BestEffort"]),
   };
   const nowMs = momentOf(flags.now);
-  const instanceTypes = await typesOf(flags["instance-types"], flags.region, io);
+  const instanceTypes = typesOf(flags["instance-types"], flags.region, io);
   const { objects } = await readManifests(flags.filename, io);
   const plan = timedPlan({ objects: asCluster(objects.map(({ object }) => object)), instanceTypes, nowMs, settings });
   io.out(print(plan));
@@ -125,21 +125,10 @@ function momentOf(text: string | undefined): number {
   return nowMs;
 }
 
-async function typesOf(file: string | undefined, region: string | undefined, io: Io): Promise<readonly InstanceType[]> {
+function typesOf(file: string | undefined, region: string | undefined, io: Io): readonly InstanceType[] {
   if (file === undefined) return catalogueInstanceTypes(region ?? REGION_DEFAULT);
   if (region !== undefined) throw wrongUse("--region and --instance-types exclude each other");
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(resolve(io.cwd, file), "utf8")) as unknown;
-  } catch (cause) {
-    throw new UserError({
-      code: "KARP_BAD_INSTANCE_TYPES",
-      what: `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      remedy: "name a JSON file in the shape of the kwok provider's instance_types.json",
-      cause,
-    });
-  }
-  return instanceTypesFromKwokFile(json, file);
+  return readInstanceTypesFile(resolve(io.cwd, file));
 }
 
 function wrongUse(what: string): UserError {

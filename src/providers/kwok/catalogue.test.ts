@@ -196,6 +196,9 @@ describe("a file of instance types", () => {
       [entry({ offerings: [offering({ Requirements: [] })] })],
       /does not name one topology\.kubernetes\.io\/zone/,
     ],
+    ["less than nothing of a resource", [entry({ resources: { cpu: "-4", memory: "1Gi" } })], /"-4" of cpu is less/],
+    ["a price beyond all sense", [entry({ offerings: [offering({ Price: 1e308 })] })], /less than or equal to 1000000/],
+    ["something that is no list", {}, /the file: Invalid value/],
     [
       "two zones",
       [

@@ -2,7 +2,7 @@ import { byText } from "../../base/order.ts";
 import type { InstanceType, Offering } from "../../model/instance-type.ts";
 import { ARCH_LABEL, CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, OS_LABEL, ZONE_LABEL } from "../../model/labels.ts";
 import { type Requirement, type Requirements, requirement } from "../../model/requirements.ts";
-import { formatAmount, type Resources, subtractResources } from "../../model/resources.ts";
+import { formatAmount, maxResources, type Resources, subtractResources } from "../../model/resources.ts";
 import { KWOK_CPU_LABEL, KWOK_FAMILY_LABEL, KWOK_MEMORY_LABEL, KWOK_SIZE_LABEL } from "./labels.ts";
 
 /** What one entry of a catalogue says. */
@@ -43,14 +43,38 @@ export function kwokInstanceType(facts: KwokTypeFacts): InstanceType {
   requirements.set(OS_LABEL, requirement(OS_LABEL, "In", operatingSystems));
   for (const key of [ZONE_LABEL, CAPACITY_TYPE_LABEL])
     requirements.set(key, requirement(key, "In", offered(offerings, key)));
+  const overhead = { ...OVERHEAD, memory: (OVERHEAD["memory"] ?? 0) + hugePages(capacity) };
   return {
     name,
     requirements,
-    offerings,
+    offerings: withoutReservation(offerings),
     capacity,
-    overhead: OVERHEAD,
-    allocatable: subtractResources(capacity, OVERHEAD),
+    overhead,
+    allocatable: maxResources(subtractResources(capacity, overhead), { memory: 0 }),
   };
+}
+
+/** Memory that is kept as huge pages is no use to others. */
+function hugePages(capacity: Resources): number {
+  return Object.keys(capacity).reduce(
+    (sum, name) => sum + (name.startsWith("hugepages-") ? (capacity[name] ?? 0) : 0),
+    0,
+  );
+}
+
+export function isReservationLabel(key: string): boolean {
+  return /(^|[/-])reservation-id$/.test(key);
+}
+
+/** Offerings beside reserved ones say that they are in no reservation. */
+function withoutReservation(offerings: readonly Offering[]): readonly Offering[] {
+  const keys = new Set(offerings.flatMap(({ requirements }) => [...requirements.keys()].filter(isReservationLabel)));
+  if (keys.size === 0) return offerings;
+  return offerings.map((offering) => {
+    const requirements = new Map(offering.requirements);
+    for (const key of keys) if (!requirements.has(key)) requirements.set(key, requirement(key, "DoesNotExist"));
+    return { ...offering, requirements };
+  });
 }
 
 /** An offering whose zone and capacity type are its only requirements, unless more are given. */
