@@ -12,6 +12,10 @@ export type Offering = {
   priceUsdPerHour: number;
   /** False while it is known to be sold out: it still has a price, but nothing is planned on it. */
   available: boolean;
+  /** Of a reserved offering: its reservation, which is also the value of one of the requirements. */
+  reservationId?: string;
+  /** How many nodes may still be launched in the reservation, those that run in it taken off. Without it: none. */
+  reservationCapacity?: number;
 };
 
 /** Something a provider can launch. Immutable; equal names in one list never occur. */

@@ -124,7 +124,6 @@ describe("settings", () => {
     const cases: [string[], Record<string, string>, RegExp][] = [
       [["--feature-gates=NodeOverlay=true"], {}, /--feature-gates: feature gate NodeOverlay=true/],
       [[], { FEATURE_GATES: "NodeRepair=true, CapacityBuffer=1" }, /NodeRepair[\s\S]*CapacityBuffer/],
-      [[], { FEATURE_GATES: "ReservedCapacity=f" }, /ReservedCapacity=false/],
       [["--disable-controller-warmup=false"], {}, /a standby that watches/],
       [[], { IGNORE_DRA_REQUESTS: "false" }, /IGNORE_DRA_REQUESTS: dynamic resource allocation/],
     ];

@@ -13,6 +13,8 @@ export type PlanSettings = {
    * the price. Disruption must weigh with the same number, or it undoes what provisioning did.
    */
   surchargePerNode?: number;
+  /** False: nothing is planned on reserved capacity. */
+  reservedCapacity?: boolean;
   /** Spread constraints of pods that have none of their own; the selectors come from Services and owners. */
   defaultSpread?: readonly TopologySpreadConstraint[];
   /** Effort of the search, default 10 million: about one number looked at each. */

@@ -31,14 +31,18 @@ export class ClaimTypes {
     this.#reduction = reduction;
   }
 
-  /** Everything in the pool that meets all the terms, cheapest first, then by name. */
-  of(pool: number, terms: readonly number[]): readonly ClaimType[] {
-    const id = `${pool}|${terms.join()}`;
+  /**
+   * Everything in the pool that meets all the terms, cheapest first, then by name.
+   * @param reservation only what is in it; undefined: only what is in none
+   */
+  of(pool: number, terms: readonly number[], reservation: string | undefined): readonly ClaimType[] {
+    const id = `${pool}|${terms.join()}|${reservation ?? ""}`;
     const known = this.#known.get(id);
     if (known !== undefined) return known;
     const merged = new Map<number, ClaimType>();
     this.#reduction.kinds.forEach((kind, k) => {
-      if (kind.pool !== pool || !terms.every((term) => kind.meets[term] === 1)) return;
+      if (kind.pool !== pool || kind.reservation !== reservation || !terms.every((term) => kind.meets[term] === 1))
+        return;
       for (const one of this.#reduction.kindTypes[k] ?? []) merge(merged, one);
     });
     const sorted = [...merged.values()].sort((a, b) => a.price - b.price || byText(a.name, b.name));

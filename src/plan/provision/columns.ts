@@ -31,7 +31,7 @@ export function columnsOf(pool: Pool): Columns {
     if (typeMisfit(pool.requirements, type) !== undefined) return;
     for (const variant of variantsOf(type, pool.requirements)) {
       for (const offering of type.offerings) {
-        if (!isPlanned(offering) || !offeringFits(pool.requirements, offering)) continue;
+        if (!isToBeHad(pool, offering) || !offeringFits(pool.requirements, offering)) continue;
         types.push(index);
         prices.push(offering.priceUsdPerHour);
         variants.push(variant);
@@ -76,9 +76,9 @@ export function isSoldOut(pool: Pool, requirements: Requirements): boolean {
   );
 }
 
-/** Reserved capacity is counted per reservation, which is not planned for: nothing is planned on it. */
-function isPlanned({ available, capacityType }: Offering): boolean {
-  return available && capacityType !== "reserved";
+/** Reserved capacity only in a reservation with places left. */
+function isToBeHad({ reservations }: Pool, { available, capacityType, reservationId = "" }: Offering): boolean {
+  return available && (capacityType !== "reserved" || (reservations.get(reservationId) ?? 0) > 0);
 }
 
 function offeringFits(requirements: Requirements, offering: Offering): boolean {

@@ -9,6 +9,8 @@ import { type TermTable, termFits } from "./term-table.ts";
 export type LaunchKind = {
   pool: number;
   columns: Int32Array;
+  /** The reservation that each node of the kind takes a place of. */
+  reservation: string | undefined;
   /** Per term of the table: 1 when a node of this kind meets it. */
   meets: Uint8Array;
   /** Labels that the pool leaves open, as chosen for this kind; undefined: the node lacks it. */
@@ -33,7 +35,7 @@ export function launchKindsOf(pools: readonly Pool[], table: TermTable): { kinds
 function kindsOf(pool: Pool, poolIndex: number, columns: Columns, table: TermTable): LaunchKind[] {
   const keys = table.keys();
   const groups = groupColumns(pool, columns, table, keys);
-  const merged = new Map<string, { meets: Uint8Array; choice: LaunchKind["choice"]; columns: number[] }>();
+  const merged = new Map<string, Omit<LaunchKind, "pool" | "columns"> & { columns: number[] }>();
   const openKeys = keys.filter((key) => pool.requirements.has(key));
   for (const choice of choicesOf(pool, table, openKeys)) {
     for (const group of groups.values()) {
@@ -43,20 +45,26 @@ function kindsOf(pool: Pool, poolIndex: number, columns: Columns, table: TermTab
         return value === null ? (choice.get(key) ?? NODE_IS_UP[key]) : value;
       };
       const meets = Uint8Array.from(table.terms, (term) => (termFits(term, labelValue) ? 1 : 0));
-      const text = meets.join("");
+      const reservation = reservationOf(columns, first);
+      const text = `${meets.join("")}${reservation ?? ""}`;
       const known = merged.get(text);
-      if (known === undefined) merged.set(text, { meets, choice, columns: [...group] });
+      if (known === undefined) merged.set(text, { meets, choice, reservation, columns: [...group] });
       else if (known.choice === choice) known.columns.push(...group);
     }
   }
   return [...merged.keys()].sort(byText).flatMap((text) => {
     const kind = merged.get(text);
     if (kind === undefined) return [];
-    return [{ pool: poolIndex, columns: Int32Array.from(kind.columns).sort(), meets: kind.meets, choice: kind.choice }];
+    return [{ ...kind, pool: poolIndex, columns: Int32Array.from(kind.columns).sort() }];
   });
 }
 
-/** Columns with equal atoms on every label that anyone looks at. */
+function reservationOf(columns: Columns, column: number): string | undefined {
+  const offering = columns.offeringOf[column];
+  return offering?.capacityType === "reserved" ? offering.reservationId : undefined;
+}
+
+/** Columns with equal atoms on every label that anyone looks at, each reservation by itself. */
 function groupColumns(
   pool: Pool,
   columns: Columns,
@@ -65,7 +73,7 @@ function groupColumns(
 ): ReadonlyMap<string, number[]> {
   const groups = new Map<string, number[]>();
   for (let column = 0; column < columns.count; column += 1) {
-    let text = "";
+    let text = `${reservationOf(columns, column) ?? ""} `;
     for (const key of keys) {
       const value = columnValue(pool, columns, column, key);
       text += value === null ? "-," : `${table.atom(key, value)},`;

@@ -790,30 +790,6 @@ describe("rules that are not planned for refuse the pod by name", () => {
   }
 });
 
-describe("reserved capacity", () => {
-  const types = [
-    instanceType({
-      name: "m",
-      cpu: 2,
-      memory: 8,
-      offerings: [
-        { zone: "zone-a", capacityType: "reserved", price: 0 },
-        { zone: "zone-a", capacityType: "on-demand", price: 1 },
-      ],
-    }),
-  ];
-  it("is not planned on, and a pod that asks for it hears so", () => {
-    const objects = [
-      nodePool(),
-      pod({ name: "any" }),
-      pod({ name: "reserved", nodeSelector: { [CAPACITY_TYPE_LABEL]: "reserved" } }),
-    ];
-    const plan = planProvisioning(clusterOf({ types, objects }));
-    assert.equal(inWords(plan), "default: m x1, left reserved: ReservedCapacityNotPlanned");
-    assert.equal(plan.pricePerHour, 1);
-  });
-});
-
 describe("minValues", () => {
   const atLeast = (minValues: number): RequirementSpec => ({ key: INSTANCE_TYPE_LABEL, operator: "Exists", minValues });
   it("pods are packed so that enough types hold them", () => {

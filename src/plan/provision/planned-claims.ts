@@ -20,6 +20,7 @@ import type { FilledNode, Packing } from "./packing-problem.ts";
 import type { Pool } from "./pools.ts";
 import type { PlannedClaim } from "./provision-plan.ts";
 import type { Reduction } from "./reduce.ts";
+import { reservationLabel } from "./reservations.ts";
 
 /** A node of the packing with the pods that it got, by name. */
 export type DealtNode = { node: FilledNode; pods: readonly Pod[] };
@@ -100,7 +101,9 @@ export class ClaimMaker {
     const terms = chosenTerms(this.#reduction, node, kind);
     let all = pool.requirements;
     for (const term of terms) all = intersectAll(all, table.terms[term] ?? new Map());
-    const holding = this.#holding(node, poolIndex, this.#types.of(poolIndex, terms));
+    const reservation = reservationOf(this.#reduction, kind);
+    if (reservation !== undefined) all = withRequirement(all, reservation);
+    const holding = this.#holding(node, poolIndex, this.#types.of(poolIndex, terms, kinds[kind]?.reservation));
     if (holding.some(({ type }) => type === planned)) return { all, holding };
     const { labels, types } = pinned(this.#reduction, kind, planned);
     for (const label of labels) all = withRequirement(all, label);
@@ -118,6 +121,14 @@ export class ClaimMaker {
       return type === planned || slack.every(({ resource, amount }) => growth(pool, type, planned, resource) <= amount);
     });
   }
+}
+
+/** What ties a node to its reservation. */
+function reservationOf({ kinds, columns }: Reduction, kind: number): Requirement | undefined {
+  const { pool = 0, columns: own = [], reservation } = kinds[kind] ?? {};
+  const offering = columns[pool]?.offeringOf[own[0] ?? 0];
+  const key = reservation === undefined || offering === undefined ? undefined : reservationLabel(offering);
+  return key === undefined ? undefined : requirement(key, "In", [reservation ?? ""]);
 }
 
 /** What each claim of a pool may take of a limit beyond its planned type, so that all together stay within it. */

@@ -12,6 +12,7 @@ import {
 import type { NodePool } from "../../model/resources/node-pool.ts";
 import { parseResources, type Resources } from "../../model/resources.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
+import { reservationsLeft } from "./reservations.ts";
 
 /** A pool that nodes can be bought from, and what it makes of them. */
 export type Pool = {
@@ -26,6 +27,8 @@ export type Pool = {
   types: readonly InstanceType[];
   /** What the limits still allow; undefined without limits. `nodes` is one of them. */
   remaining: Resources | undefined;
+  /** Places left per reservation, of all pools together. */
+  reservations: ReadonlyMap<string, number>;
   /** Requirements with minValues, by key. */
   minValues: ReadonlyMap<string, number>;
 };
@@ -47,12 +50,13 @@ export function poolsOf(snapshot: Snapshot): { pools: readonly Pool[]; idle: rea
   const pools: Pool[] = [];
   const idle: IdlePool[] = [];
   const used = usedByPool(snapshot);
+  const reservations = reservationsLeft(snapshot);
   for (const name of [...snapshot.view.nodePools.keys()].sort(byText)) {
     const object = snapshot.view.nodePools.get(name);
     if (object === undefined) continue;
     const types = snapshot.instanceTypes.get(name) ?? [];
     const reason = idleBecause(object, types);
-    if (reason === undefined) pools.push(poolOf(object, types, used.get(name)));
+    if (reason === undefined) pools.push({ ...poolOf(object, types, used.get(name)), reservations });
     else idle.push({ nodePool: name, reason });
   }
   return { pools: pools.sort((a, b) => b.weight - a.weight || byText(a.name, b.name)), idle };
@@ -68,7 +72,11 @@ function idleBecause(pool: NodePool, types: readonly InstanceType[]): string | u
   return types.length === 0 ? "has no instance types" : undefined;
 }
 
-function poolOf(object: NodePool, types: readonly InstanceType[], used: Resources | undefined): Pool {
+function poolOf(
+  object: NodePool,
+  types: readonly InstanceType[],
+  used: Resources | undefined,
+): Omit<Pool, "reservations"> {
   const { template, limits, weight } = object.spec;
   const { nodeClassRef, requirements, taints } = template.spec;
   const labels: Record<string, string> = {

@@ -23,7 +23,7 @@ const CLOSENESS = [
   "LimitsReached",
   "MinValuesNotMet",
   "NoInstanceTypeFits",
-  "ReservedCapacityNotPlanned",
+  "ReservationsUsedUp",
   "NoOfferingAvailable",
   "RequirementsNotMet",
   "TaintsNotTolerated",
@@ -57,6 +57,10 @@ export function explainLeft(one: NumberedClass, reduction: Reduction): Reason {
     kinds.flatMap((kind, k) => (shapeTable.holds(k, needOf(one, reduction.dimensions)) ? [kind.pool] : [])),
   );
   const limited = shapeTable.limitNames.filter(({ pool }) => open.has(pool));
+  const reservations = shapeTable.limitNames.flatMap(({ pool, resource }) => (pool < 0 ? [resource] : []));
+  if (limited.length === 0 && open.size > 0 && reservations.length > 0) {
+    return { code: "ReservationsUsedUp", reason: `the plan uses up the reservations ${reservations.join(", ")}` };
+  }
   if (limited.length === 0) {
     return { code: "ExistingNodesFull", reason: "fits on no new node, and the nodes that would take it are full" };
   }
@@ -131,7 +135,7 @@ function requirementReason(
   const terms = one.levels.at(-1)?.terms ?? [];
   const [term] = terms;
   if (terms.length > 0 && terms.every(wantsReserved)) {
-    return { code: "ReservedCapacityNotPlanned", text: "asks for reserved capacity, which is not planned for" };
+    return { code: "ReservationsUsedUp", text: "asks for reserved capacity, and no reservation has a place left" };
   }
   if (term === undefined) return { code: "RequirementsNotMet", text: "its node affinity contradicts itself" };
   const misfit = incompatibility(pool.requirements, term, knownLabels(pool, snapshot));

@@ -14,7 +14,7 @@ export type ShapeTable = {
   >;
   /** Per shape: index into its pool's types of the cheapest one. */
   typeOf: Int32Array;
-  /** Limits in order: which pool, which resource. */
+  /** Limits in order: which pool, which resource. Reservations come last, their pool is -1. */
   limitNames: readonly { pool: number; resource: string }[];
   /** True when some shape of the kind has room for the need. */
   holds(kind: number, need: Float64Array): boolean;
@@ -40,11 +40,7 @@ const NEAR_NODES = 100;
 /** @param keepsChoice false: as if no pool had minValues */
 export function shapeTableOf(input: ShapeInput, keepsChoice: boolean): ShapeTable {
   const { pools, kinds, dimensions } = input;
-  const limitNames = pools.flatMap(({ remaining }, pool) =>
-    Object.keys(remaining ?? {})
-      .sort()
-      .map((resource) => ({ pool, resource })),
-  );
+  const limitNames = limitsOf(input);
   const perKind = kinds.map((_, k) => shapesOfKind(input, k, keepsChoice));
   const shapes = perKind.reduce((sum, list) => sum + list.length, 0);
   const dims = dimensions.names.length;
@@ -58,13 +54,18 @@ export function shapeTableOf(input: ShapeInput, keepsChoice: boolean): ShapeTabl
     shapesOf: [] as Int32Array[],
     limits,
     limitUse: new Float64Array(shapes * limits),
-    limitLeft: Float64Array.from(limitNames, ({ pool, resource }) => pools[pool]?.remaining?.[resource] ?? 0),
+    limitLeft: Float64Array.from(
+      limitNames,
+      ({ pool, resource }) =>
+        (pool < 0 ? pools[0]?.reservations.get(resource) : pools[pool]?.remaining?.[resource]) ?? 0,
+    ),
   };
   const typeOf = new Int32Array(shapes);
   let next = 0;
   perKind.forEach((list, k) => {
     numbers.shapesOf.push(Int32Array.from(list, (_, index) => next + index));
     const firstLimit = limitNames.findIndex(({ pool }) => pool === kinds[k]?.pool);
+    const reserved = limitNames.findIndex(({ pool, resource }) => pool < 0 && resource === kinds[k]?.reservation);
     for (const shape of list) {
       numbers.capacity.set(shape.room, next * dims);
       for (let d = 0; d < dims; d += 1) numbers.largest[d] = Math.max(numbers.largest[d] ?? 0, shape.room[d] ?? 0);
@@ -73,6 +74,7 @@ export function shapeTableOf(input: ShapeInput, keepsChoice: boolean): ShapeTabl
       shape.use.forEach((use, l) => {
         numbers.limitUse[next * limits + firstLimit + l] = use;
       });
+      if (reserved >= 0) numbers.limitUse[next * limits + reserved] = 1;
       typeOf[next] = shape.type;
       next += 1;
     }
@@ -83,6 +85,17 @@ export function shapeTableOf(input: ShapeInput, keepsChoice: boolean): ShapeTabl
     limitNames,
     holds: (kind, need) => perKind[kind]?.some(({ room }) => covers(room, need)) ?? false,
   };
+}
+
+/** The pools' limits, then the reservations in which something can be bought. */
+function limitsOf({ pools, kinds }: ShapeInput): readonly { pool: number; resource: string }[] {
+  const ofPools = pools.flatMap(({ remaining }, pool) =>
+    Object.keys(remaining ?? {})
+      .sort()
+      .map((resource) => ({ pool, resource })),
+  );
+  const reservations = new Set(kinds.flatMap(({ reservation }) => reservation ?? []));
+  return [...ofPools, ...[...reservations].sort().map((resource) => ({ pool: -1, resource }))];
 }
 
 function shapesOfKind(input: ShapeInput, k: number, keepsChoice: boolean): readonly Shape[] {

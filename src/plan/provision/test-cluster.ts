@@ -22,7 +22,15 @@ import { viewOf } from "../../snapshot/view-of.ts";
 
 /** Small clusters for tests: objects with what a test says and sensible values for the rest. */
 
-export type OfferingSketch = { zone: string; capacityType?: CapacityType; price: number; available?: boolean };
+export type OfferingSketch = {
+  zone: string;
+  capacityType?: CapacityType;
+  price: number;
+  available?: boolean;
+  /** Id and places left. */
+  reservation?: [string, number];
+};
+export const RESERVATION_LABEL = "karpenter.k8s.aws/capacity-reservation-id";
 export type TypeSketch = {
   name: string;
   cpu: number;
@@ -68,12 +76,23 @@ function standardOfferings(price: number): OfferingSketch[] {
   ]);
 }
 
-function offering({ zone, capacityType = "on-demand", price, available = true }: OfferingSketch): Offering {
+function offering(sketch: OfferingSketch): Offering {
+  const { zone, capacityType = "on-demand", price, available = true, reservation } = sketch;
   const specs: RequirementSpec[] = [
     { key: ZONE_LABEL, operator: "In", values: [zone] },
     { key: CAPACITY_TYPE_LABEL, operator: "In", values: [capacityType] },
+    reservation === undefined
+      ? { key: RESERVATION_LABEL, operator: "DoesNotExist" }
+      : { key: RESERVATION_LABEL, operator: "In", values: [reservation[0]] },
   ];
-  return { requirements: requirementsOf(specs), zone, capacityType, priceUsdPerHour: price, available };
+  return {
+    requirements: requirementsOf(specs),
+    zone,
+    capacityType,
+    priceUsdPerHour: price,
+    available,
+    ...(reservation === undefined ? {} : { reservationId: reservation[0], reservationCapacity: reservation[1] }),
+  };
 }
 
 export type PoolSketch = {
@@ -257,7 +276,7 @@ export function clusterOf({ types = FAMILY, objects, settings, memory }: Cluster
   return takeSnapshot(view, {
     nowMs: 0,
     instanceTypes: new Map([...view.nodePools.keys()].map((name) => [name, types])),
-    wellKnownLabels: new Set(WELL_KNOWN_LABELS),
+    wellKnownLabels: new Set([...WELL_KNOWN_LABELS, RESERVATION_LABEL]),
     settings: { searchSteps: 300_000, ...settings },
     ...(memory === undefined ? {} : { memory }),
   });
