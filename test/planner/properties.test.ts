@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { snapshotOf } from "../../apps/cli/plan-cluster.ts";
+import type { InstanceType } from "../../src/model/instance-type.ts";
+import { CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, ZONE_LABEL } from "../../src/model/labels.ts";
+import { type KubeObject, keyOf } from "../../src/model/object.ts";
+import type { RequirementSpec } from "../../src/model/requirements.ts";
+import type { NodePool } from "../../src/model/resources/node-pool.ts";
+import { planProvisioning } from "../../src/plan/provision/plan-provisioning.ts";
+import type { ProvisionPlan } from "../../src/plan/provision/provision-plan.ts";
+import { nodePool } from "../../src/plan/provision/test-cluster.ts";
+import { EXTRA_TYPE, type RandomCluster, randomCluster } from "./arbitraries.ts";
+import { findingLines, type JudgedPlan, judgePlan } from "./judge.ts";
+import { launchesOf } from "./judge-labels.ts";
+import { letLoose } from "./let-loose.ts";
+
+/** With SEED=n in the environment other clusters are drawn; RUNS=n draws n times as many. */
+const SEED = Number(process.env["SEED"] ?? 4);
+const RUNS = Number(process.env["RUNS"] ?? 1);
+const draw = (numRuns: number) => ({ numRuns: numRuns * RUNS, seed: SEED });
+
+const STEPS = 300_000;
+
+function plan({ objects, types }: RandomCluster, more: { surchargePerNode?: number } = {}): ProvisionPlan {
+  const settings = { searchSteps: STEPS, ...more };
+  return planProvisioning(snapshotOf({ objects, instanceTypes: types, nowMs: 0, settings }));
+}
+
+describe("plans for random clusters with every rule", () => {
+  it("hold all rules, on every type and offering that their claims list", () => {
+    fc.assert(
+      fc.property(randomCluster(), (cluster) => {
+        const { violations, stiff } = judge(cluster, plan(cluster));
+        assert.deepEqual(findingLines([...violations, ...stiff]), []);
+      }),
+      draw(400),
+    );
+  });
+
+  it("leave no pod that a node of its own would serve, or room that is there", () => {
+    fc.assert(
+      fc.property(randomCluster(), (cluster) => {
+        const made = plan(cluster);
+        const left = made.unschedulable.filter(({ code }) => !code.endsWith("NotPlanned"));
+        for (const { pod, code } of left.slice(0, 2)) {
+          const place = placesFor(cluster, pod, made).find((better) => judge(cluster, better).violations.length === 0);
+          assert.equal(place, undefined, `${pod} is refused with ${code}`);
+        }
+      }),
+      draw(60),
+    );
+  });
+
+  it("do not depend on the order of objects and types", () => {
+    fc.assert(
+      fc.property(randomCluster(), fc.integer(), (cluster, seed) => {
+        const objects = [...cluster.objects].sort((a, b) => hash(a, seed) - hash(b, seed));
+        assert.deepEqual(plan({ objects, types: [...cluster.types].reverse() }), plan(cluster));
+      }),
+      draw(100),
+    );
+  });
+
+  it("cost three times as much where everything does", () => {
+    fc.assert(
+      fc.property(randomCluster(), (cluster) => {
+        const once = plan(cluster, { surchargePerNode: 0.01 });
+        const thrice = plan({ ...cluster, types: cluster.types.map(dearer) }, { surchargePerNode: 0.03 });
+        assert.ok(Math.abs(thrice.pricePerHour - 3 * once.pricePerHour) < 1e-6);
+        assert.deepEqual(
+          thrice.newNodeClaims.map(({ pods }) => pods),
+          once.newNodeClaims.map(({ pods }) => pods),
+        );
+      }),
+      draw(100),
+    );
+  });
+
+  it("become dearer with more choice only now and then, and by little", () => {
+    const ratios: number[] = [];
+    fc.assert(
+      fc.property(randomCluster(), EXTRA_TYPE, fc.boolean(), (cluster, type, isType) => {
+        const more = isType
+          ? { ...cluster, types: [...cluster.types, type] }
+          : { ...cluster, objects: [...cluster.objects, twinOf(cluster)] };
+        const [before, after] = [plan(cluster), plan(more)];
+        // Where more pods find a node, more is paid for a reason.
+        const left = ({ unschedulable }: ProvisionPlan): string => unschedulable.map(({ pod }) => pod).join();
+        if (left(before) === left(after) && before.pricePerHour > 0)
+          ratios.push(after.pricePerHour / before.pricePerHour);
+      }),
+      draw(150),
+    );
+    const worse = ratios.filter((ratio) => ratio > 1 + 1e-9);
+    assert.ok(ratios.length > 50 * RUNS, `${ratios.length} pairs could be compared`);
+    assert.ok(worse.length <= ratios.length * 0.03, `${worse.length} of ${ratios.length} became dearer: ${worse}`);
+    assert.ok(Math.max(1, ...ratios) < 1.02, `one became ${Math.max(...ratios)} times as dear`);
+  });
+
+  it("are what the scheduler does when it is let loose on the nodes bought", async () => {
+    await fc.assert(
+      fc.asyncProperty(randomCluster(), async (cluster) => {
+        const made = plan(cluster);
+        fc.pre(made.newNodeClaims.length + made.existingNodes.length > 0);
+        assert.deepEqual(await letLoose(cluster, made), []);
+      }),
+      draw(60),
+    );
+  });
+});
+
+function judge({ objects, types }: RandomCluster, made: JudgedPlan) {
+  return judgePlan({ objects, instanceTypes: types }, made);
+}
+
+/** The plan with the refused pod somewhere: on each node that exists, and on a node of its own of every kind. */
+function* placesForEach({ objects, types }: RandomCluster, pod: string, made: ProvisionPlan): Generator<JudgedPlan> {
+  const unschedulable = made.unschedulable.filter((one) => one.pod !== pod);
+  for (const { kind, metadata } of objects) {
+    if (kind !== "Node") continue;
+    const others = made.existingNodes.filter(({ name }) => name !== metadata.name);
+    const pods = made.existingNodes.find(({ name }) => name === metadata.name)?.pods ?? [];
+    yield { ...made, unschedulable, existingNodes: [...others, { name: metadata.name, pods: [...pods, pod] }] };
+  }
+  for (const pool of objects) {
+    if (pool.kind !== "NodePool" || hasMinValues(pool as NodePool)) continue;
+    const team = (pool as NodePool).spec.template.spec.requirements?.some(({ key }) => key === "team") === true;
+    for (const { type, labels, priceUsdPerHour } of types.flatMap(launchesOf)) {
+      for (const extra of team ? ["red", "blue"] : [undefined]) {
+        const requirements: RequirementSpec[] = Object.entries({
+          ...labels,
+          ...(extra === undefined ? {} : { team: extra }),
+        })
+          .filter(([key]) =>
+            [ZONE_LABEL, CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, "kubernetes.io/os", "team"].includes(key),
+          )
+          .map(([key, value]) => ({ key, operator: "In", values: [value] }));
+        const claim = {
+          nodePool: pool.metadata.name,
+          pods: [pod],
+          instanceTypes: [type.name],
+          requirements,
+          cheapestPrice: priceUsdPerHour,
+        };
+        const newNodeClaims = [...made.newNodeClaims, claim];
+        yield { unschedulable, existingNodes: made.existingNodes, newNodeClaims };
+      }
+    }
+  }
+}
+const placesFor = (...args: Parameters<typeof placesForEach>): JudgedPlan[] => [...placesForEach(...args)];
+
+function hasMinValues({ spec }: NodePool): boolean {
+  return (spec.template.spec.requirements ?? []).some(({ minValues }) => minValues !== undefined);
+}
+
+function dearer(type: InstanceType): InstanceType {
+  const offerings = type.offerings.map((one) => ({ ...one, priceUsdPerHour: one.priceUsdPerHour * 3 }));
+  return { ...type, offerings };
+}
+
+/** A pool without conditions at the weight of the first one. */
+function twinOf({ objects }: RandomCluster): NodePool {
+  const first = objects.find(({ kind }) => kind === "NodePool") as NodePool;
+  const { weight } = first.spec;
+  return nodePool({ name: "pool-extra", ...(weight === undefined ? {} : { weight }) });
+}
+
+function hash(object: KubeObject, seed: number): number {
+  let value = seed | 0;
+  for (const char of `${object.kind} ${keyOf(object)}`) value = Math.imul(value ^ char.charCodeAt(0), 0x01000193);
+  return value;
+}
