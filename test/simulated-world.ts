@@ -34,7 +34,7 @@ export function worldOf({ tamper = (api) => api, largestCpu, ...options }: World
         api: tamper(ports.api, ports.clock),
         settings: { ...defaultSettings(), logLevel: "error" },
         namespace: PRODUCT_NAMESPACE,
-        searchSteps: 500_000,
+        searchSteps: 50_000,
       }),
     provider: ({ api, clock, isSoldOut }) => kwokProvider({ api, clock, instanceTypes, isSoldOut }),
   });

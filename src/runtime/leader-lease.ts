@@ -58,7 +58,6 @@ type Try = "ours" | "held by another" | "unclear";
 
 class Candidate implements LeaderLease {
   readonly #needs: LeaderLeaseNeeds;
-  readonly #stopping = new AbortController();
   readonly #loop: Promise<void>;
   #seen: Seen | undefined;
   #mustRead = true;
@@ -68,6 +67,7 @@ class Candidate implements LeaderLease {
   /** Number of the present try; what an older one still brings is not listened to. */
   #attempt = 0;
   #cancelDeadline: () => void = () => undefined;
+  #endRest: () => void = () => undefined;
 
   constructor(needs: LeaderLeaseNeeds) {
     this.#needs = needs;
@@ -82,7 +82,7 @@ class Candidate implements LeaderLease {
   async stop(): Promise<void> {
     this.#isOver = true;
     this.#cancelDeadline();
-    this.#stopping.abort();
+    this.#endRest();
     await this.#loop;
     if (this.#renewedMs === undefined) return;
     this.#renewedMs = undefined;
@@ -104,7 +104,7 @@ class Candidate implements LeaderLease {
         if (this.#renewedMs === undefined) log.debug("could not take the lease", { error });
         else log.error("could not renew the lease", { error });
       }
-      if (!this.#isOver) await clock.sleep(retryMs * (1 + 0.2 * random.fraction()), this.#stopping.signal);
+      if (!this.#isOver) await this.#rest(retryMs * (1 + 0.2 * random.fraction()));
     }
   }
 
@@ -112,16 +112,28 @@ class Candidate implements LeaderLease {
   async #tryInTime(sentMs: number): Promise<Try> {
     const { clock, renewDeadlineMs } = this.#needs;
     this.#attempt += 1;
-    const ending = new AbortController();
-    const late = clock.sleep(renewDeadlineMs / 2, ending.signal).then(() => "late" as const);
+    const { promise, resolve, reject } = Promise.withResolvers<Try>();
+    const cancel = clock.after(renewDeadlineMs / 2, () => {
+      this.#attempt += 1;
+      reject(new RetryError("the request for the lease hangs"));
+    });
+    this.#takeOrRenew(sentMs, this.#attempt).then(resolve, reject);
     try {
-      const result = await Promise.race([this.#takeOrRenew(sentMs, this.#attempt), late]);
-      if (result !== "late") return result;
+      return await promise;
     } finally {
-      ending.abort();
+      cancel();
     }
-    this.#attempt += 1;
-    throw new RetryError("the request for the lease hangs");
+  }
+
+  /** Waits between two tries, or until somebody calls #endRest. */
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#needs.clock.after(ms, resolve);
+      this.#endRest = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 
   async #takeOrRenew(sentMs: number, attempt: number): Promise<Try> {
@@ -236,7 +248,7 @@ class Candidate implements LeaderLease {
     this.#isOver = true;
     this.#renewedMs = undefined;
     this.#cancelDeadline();
-    this.#stopping.abort();
+    this.#endRest();
     this.#showStatus(0);
     this.#tell("stopped leading");
     this.#needs.log.error("lost the leadership", { why });

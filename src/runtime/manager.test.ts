@@ -161,10 +161,10 @@ describe("manager", () => {
     ]);
     for (const name of ["a", "b", "c", "d"]) mirror.publish(changeOf(name));
     await clock.runFor(500);
+    manager.refreshMetrics();
     assert.equal(metrics.read("controller_runtime_active_workers", { controller: "test.pod" }), 2);
     const queue = { name: "test.pod", controller: "test.pod" };
     assert.equal(metrics.read("workqueue_depth", { ...queue, priority: "0" }), 2);
-    manager.refreshMetrics();
     assert.equal(metrics.read("workqueue_unfinished_work_seconds", queue), 1);
     assert.equal(metrics.read("workqueue_longest_running_processor_seconds", queue), 0.5);
     mirror.publish(changeOf("a"));

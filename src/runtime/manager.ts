@@ -2,7 +2,7 @@ import { InvariantError, RetryError, UserError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import type { Clock } from "../ports/clock.ts";
 import { ApiError, isConflict, isTooManyRequests } from "../ports/kube-api.ts";
-import type { Log, Metrics } from "../ports/telemetry.ts";
+import type { Labels, Log, Metrics } from "../ports/telemetry.ts";
 import type { Change, Controller, Outcome } from "./controller.ts";
 import { limits } from "./limits.ts";
 import { uuidFrom } from "./uuid.ts";
@@ -30,7 +30,7 @@ export type Manager = {
   stop(): Promise<void>;
   /** Whether no key is due and no worker busy; keys may still wait for their time. */
   idle(): boolean;
-  /** Sets the gauges that grow while work runs: to be called before metrics are read. */
+  /** Sets the gauges of what waits and runs at this moment: to be called before metrics are read. */
   refreshMetrics(): void;
 };
 
@@ -50,6 +50,7 @@ type Line = {
   log: Log;
   active: number;
   labels: { controller: string };
+  resultLabels: Readonly<Record<Result, Labels>>;
   queueLabels: { name: string; controller: string };
 };
 
@@ -87,7 +88,9 @@ class ReconcileManager implements Manager {
 
   refreshMetrics(): void {
     const nowMs = this.#needs.clock.nowMs();
-    for (const { queue, queueLabels } of this.#lines) {
+    for (const { queue, active, labels, queueLabels } of this.#lines) {
+      this.#needs.metrics.gauge("workqueue_depth", queue.depth, { ...queueLabels, priority: "0" });
+      this.#needs.metrics.gauge("controller_runtime_active_workers", active, labels);
       const ages = queue.takenAtMs.map((takenMs) => (nowMs - takenMs) / 1_000);
       const sum = ages.reduce((total, age) => total + age, 0);
       this.#needs.metrics.gauge("workqueue_unfinished_work_seconds", sum, queueLabels);
@@ -104,22 +107,30 @@ class ReconcileManager implements Manager {
       random: random.fork(controller.name),
       backoffMs: controller.backoffMs ?? limits.backoffMs,
       onDue: () => this.#wake(),
-      onAdd: () => {
-        metrics.count("workqueue_adds_total", queueLabels);
-        metrics.gauge("workqueue_depth", queue.depth, { ...queueLabels, priority: "0" });
-      },
+      onAdd: () => metrics.count("workqueue_adds_total", queueLabels),
       onRetry: () => metrics.count("workqueue_retries_total", queueLabels),
     });
-    for (const result of ["success", "error", "requeue", "requeue_after"]) {
-      metrics.count("controller_runtime_reconcile_total", { ...labels, result }, 0);
-    }
+    const resultLabels = {
+      success: { ...labels, result: "success" },
+      error: { ...labels, result: "error" },
+      requeue: { ...labels, result: "requeue" },
+      requeue_after: { ...labels, result: "requeue_after" },
+    };
+    for (const known of Object.values(resultLabels)) metrics.count("controller_runtime_reconcile_total", known, 0);
     for (const name of ["errors", "panics", "timeouts"]) {
       metrics.count(`controller_runtime_reconcile_${name}_total`, labels, 0);
     }
     metrics.count("controller_runtime_terminal_reconcile_errors_total", labels, 0);
     metrics.gauge("controller_runtime_max_concurrent_reconciles", controller.workers, labels);
-    metrics.gauge("controller_runtime_active_workers", 0, labels);
-    return { controller, queue, log: log.with({ controller: controller.name }), active: 0, labels, queueLabels };
+    return {
+      controller,
+      queue,
+      log: log.with({ controller: controller.name }),
+      active: 0,
+      labels,
+      resultLabels,
+      queueLabels,
+    };
   }
 
   #enqueue(change: Change): void {
@@ -156,21 +167,15 @@ class ReconcileManager implements Manager {
       if (taken === undefined) return;
       line.active += 1;
       this.#needs.metrics.observe("workqueue_queue_duration_seconds", taken.waitedMs / 1_000, line.queueLabels);
-      this.#showLoad(line);
       const run = this.#work(line, taken.key);
       this.#running.add(run);
       void run.finally(() => this.#running.delete(run));
     }
   }
 
-  #showLoad({ queue, active, labels, queueLabels }: Line): void {
-    this.#needs.metrics.gauge("workqueue_depth", queue.depth, { ...queueLabels, priority: "0" });
-    this.#needs.metrics.gauge("controller_runtime_active_workers", active, labels);
-  }
-
   /** One reconcile from start to the key's return. Never rejects. */
   async #work(line: Line, key: string): Promise<void> {
-    const { controller, queue, labels, queueLabels } = line;
+    const { controller, queue, labels, resultLabels, queueLabels } = line;
     const { metrics } = this.#needs;
     let next: Next;
     let result: Result;
@@ -182,10 +187,9 @@ class ReconcileManager implements Manager {
     }
     line.active -= 1;
     const seconds = queue.done(key, next) / 1_000;
-    metrics.count("controller_runtime_reconcile_total", { ...labels, result });
+    metrics.count("controller_runtime_reconcile_total", resultLabels[result]);
     metrics.observe("controller_runtime_reconcile_time_seconds", seconds, labels);
     metrics.observe("workqueue_work_duration_seconds", seconds, queueLabels);
-    this.#showLoad(line);
     this.#wake();
   }
 

@@ -65,6 +65,29 @@ function stateNode(
   node: Node | undefined,
   claim: NodeClaim | undefined,
 ): StateNode {
+  const own = ownParts(node, claim);
+  return {
+    ...own,
+    markedForDeletion: own.markedForDeletion || memory.markedForDeletion.has(claim?.metadata.name ?? ""),
+    podKeys: node === undefined ? [] : podsOn(view, node.metadata.name),
+  };
+}
+
+type OwnParts = Omit<StateNode, "podKeys">;
+/** By Node, or by claim where there is none yet: objects of a view are never changed in place. */
+const knownParts = new WeakMap<Node | NodeClaim, { claim: NodeClaim | undefined; parts: OwnParts }>();
+
+/** What follows from the two objects alone. Most are the same from one snapshot to the next. */
+function ownParts(node: Node | undefined, claim: NodeClaim | undefined): OwnParts {
+  const object = node ?? claim;
+  const known = object === undefined ? undefined : knownParts.get(object);
+  if (known !== undefined && known.claim === claim) return known.parts;
+  const parts = makeOwnParts(node, claim);
+  if (object !== undefined) knownParts.set(object, { claim, parts });
+  return parts;
+}
+
+function makeOwnParts(node: Node | undefined, claim: NodeClaim | undefined): OwnParts {
   const managed = claim !== undefined;
   const nodeLabels = node?.metadata.labels ?? {};
   const registered = node !== undefined && (!managed || nodeLabels[REGISTERED_LABEL] === "true");
@@ -88,8 +111,7 @@ function stateNode(
     registered,
     initialized,
     managed,
-    markedForDeletion: isMarked(memory, node, claim),
-    podKeys: node === undefined ? [] : podsOn(view, node.metadata.name),
+    markedForDeletion: isGoing(node, claim),
   };
 }
 
@@ -151,13 +173,9 @@ function amounts(ofNode: ResourceList | undefined, ofClaim: ResourceList | undef
   return filled;
 }
 
-function isMarked(
-  memory: Pick<Memory, "markedForDeletion">,
-  node: Node | undefined,
-  claim: NodeClaim | undefined,
-): boolean {
+function isGoing(node: Node | undefined, claim: NodeClaim | undefined): boolean {
   if (claim === undefined) return node?.metadata.deletionTimestamp !== undefined;
-  if (memory.markedForDeletion.has(claim.metadata.name) || claim.metadata.deletionTimestamp !== undefined) return true;
+  if (claim.metadata.deletionTimestamp !== undefined) return true;
   return (claim.status?.conditions ?? []).some((c) => c.type === "InstanceTerminating" && c.status === "True");
 }
 

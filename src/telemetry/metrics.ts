@@ -1,4 +1,5 @@
 import { assert } from "../base/assert.ts";
+import { InvariantError } from "../base/errors.ts";
 import { byText } from "../base/order.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Labels, Metrics } from "../ports/telemetry.ts";
@@ -50,7 +51,7 @@ class Registry implements MetricsRegistry {
   }
 
   count(name: string, labels: Labels = {}, by = 1): void {
-    assert(by >= 0, "a counter never falls", { name, by });
+    if (!(by >= 0)) throw new InvariantError("a counter never falls", { name, by });
     this.#sample(name, labels, "counter").value += by;
   }
 
@@ -104,18 +105,18 @@ class Registry implements MetricsRegistry {
 
   #family(name: string): Family {
     const family = this.#families.get(name);
-    assert(family !== undefined, `metric ${name} stands in the table`);
+    if (family === undefined) throw new InvariantError(`metric ${name} stands in the table`);
     return family;
   }
 
-  #sample(name: string, labels: Labels, ...types: MetricType[]): Sample {
+  #sample(name: string, labels: Labels, type: MetricType, otherType?: MetricType): Sample {
     const family = this.#family(name);
     const key = keyOf(family, labels);
     const known = family.samples.get(key);
     if (known !== undefined) return known;
     checkLabels(family, labels);
     const { spec } = family;
-    assert(types.includes(spec.type), `metric ${name} is a ${spec.type}`);
+    if (spec.type !== type && spec.type !== otherType) throw new InvariantError(`metric ${name} is a ${spec.type}`);
     const sample: Sample = { labelValues: spec.labels.map((label) => labels[label] ?? ""), value: 0, sum: 0 };
     if (spec.type === "histogram") sample.counts = (spec.buckets ?? []).map(() => 0);
     if (spec.type === "summary") sample.quantiles = new Quantiles({ windowMs: 600_000, slices: 5 });
@@ -125,6 +126,9 @@ class Registry implements MetricsRegistry {
 }
 
 function keyOf({ spec }: Family, labels: Labels): string {
+  const [first] = spec.labels;
+  // Most have one label: its value is the key, without a text to put together.
+  if (first === undefined || spec.labels.length === 1) return first === undefined ? "" : (labels[first] ?? "");
   let key = "";
   for (const label of spec.labels) key += `${labels[label] ?? ""}\0`;
   return key;
