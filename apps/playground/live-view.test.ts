@@ -64,6 +64,16 @@ describe("the live view", () => {
     }
   });
 
+  it("keeps what tells most when the terminal is narrow: name, type, price, fill and state", () => {
+    const long = node("kwok-default-py44vl815y-b988d6ccffa5", "Terminating");
+    for (const columns of [80, 100, 120]) {
+      const text = plain(renderView(state([long]), columns, 24)).join("\n");
+      for (const part of ["kwok-default-py44", "c6a.large", "0.0306", "50%", "Terminating"]) {
+        assert.ok(text.includes(part), `${part} in ${columns} columns:\n${text}`);
+      }
+    }
+  });
+
   const durations: [number, string][] = [
     [0, "0s"],
     [59_999, "59s"],

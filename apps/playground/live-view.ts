@@ -46,7 +46,7 @@ export function renderView(state: ViewState, columns: number, rows: number): str
   const head = header(state);
   const foot = footer(state, Math.max(0, Math.min(6, rows - head.length - 8)));
   const room = Math.max(1, rows - head.length - foot.length - 1);
-  return [...head, ...nodeTable(state.nodes, room), ...foot].slice(0, rows).map((line) => cut(line, columns));
+  return [...head, ...nodeTable(state.nodes, room, columns), ...foot].slice(0, rows).map((line) => cut(line, columns));
 }
 
 function header(state: ViewState): string[] {
@@ -61,35 +61,59 @@ function header(state: ViewState): string[] {
   ];
 }
 
-function nodeTable(nodes: readonly NodeLine[], rowsMax: number): string[] {
-  const title = `${DIM}${columns(["NODE", "TYPE", "ZONE", "CAPACITY", "$/H", "CPU", "MEMORY", "PODS", "STATUS", "AGE"])}${RESET}`;
+type Column = {
+  title: string;
+  width: number;
+  /** When the terminal is too narrow, columns of a lower rank go first. */
+  rank: number;
+  cell(node: NodeLine): string;
+};
+
+const COLUMNS: readonly Column[] = [
+  { title: "NODE", width: 37, rank: 10, cell: ({ name }) => name },
+  { title: "TYPE", width: 16, rank: 8, cell: ({ instanceType }) => instanceType },
+  { title: "ZONE", width: 12, rank: 1, cell: ({ zone }) => zone },
+  { title: "CAPACITY", width: 9, rank: 3, cell: ({ capacityType }) => capacityType },
+  { title: "$/H", width: 7, rank: 7, cell: ({ priceUsdPerHour: usd }) => (usd === 0 ? "-" : usd.toFixed(4)) },
+  { title: "CPU", width: 13, rank: 6, cell: ({ cpuShare }) => bar(cpuShare) },
+  { title: "MEMORY", width: 13, rank: 2, cell: ({ memoryShare }) => bar(memoryShare) },
+  { title: "PODS", width: 4, rank: 5, cell: ({ pods }) => String(pods) },
+  { title: "STATUS", width: 11, rank: 9, cell: ({ status }) => status },
+  { title: "AGE", width: 6, rank: 4, cell: ({ ageMs }) => duration(ageMs) },
+];
+const NAME_WIDTH_MIN = 20;
+
+function nodeTable(nodes: readonly NodeLine[], rowsMax: number, width: number): string[] {
+  const columns = columnsFor(width);
+  const title = `${DIM}${row(columns, ({ title }) => title)}${RESET}`;
   const shown = nodes.length > rowsMax - 1 ? nodes.slice(0, Math.max(0, rowsMax - 2)) : nodes;
   const lines = shown.map((node) => {
-    const text = columns([
-      node.name,
-      node.instanceType,
-      node.zone,
-      node.capacityType,
-      node.priceUsdPerHour === 0 ? "-" : node.priceUsdPerHour.toFixed(4),
-      bar(node.cpuShare),
-      bar(node.memoryShare),
-      String(node.pods),
-      node.status,
-      duration(node.ageMs),
-    ]);
+    const text = row(columns, ({ cell }) => cell(node));
     return node.status === "Ready" ? text : `${YELLOW}${text}${RESET}`;
   });
   if (shown.length < nodes.length) lines.push(`${DIM}and ${nodes.length - shown.length} more nodes${RESET}`);
   return [title, ...lines];
 }
 
-const WIDTHS = [37, 16, 12, 10, 7, 13, 13, 4, 11, 6];
+/** Names give way first, then whole columns, the least telling one first. */
+function columnsFor(width: number): Column[] {
+  let columns = [...COLUMNS];
+  const over = (): number => columns.reduce((sum, column) => sum + column.width + 1, -1) - width;
+  const [name] = COLUMNS;
+  while (columns.length > 1 && over() > (name?.width ?? 0) - NAME_WIDTH_MIN) {
+    const lowest = Math.min(...columns.map(({ rank }) => rank));
+    columns = columns.filter(({ rank }) => rank !== lowest);
+  }
+  const excess = Math.max(0, over());
+  return columns.map((column, i) => (i === 0 ? { ...column, width: Math.max(1, column.width - excess) } : column));
+}
 
-function columns(cells: readonly string[]): string {
-  return cells
-    .map((cell, i) => {
-      const width = WIDTHS[i] ?? 10;
-      return cell.length > width ? `${cell.slice(0, width - 1)}…` : cell.padEnd(width);
+function row(columns: readonly Column[], textOf: (column: Column) => string): string {
+  return columns
+    .map((column) => {
+      const { width } = column;
+      const text = textOf(column);
+      return text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
     })
     .join(" ")
     .trimEnd();
