@@ -6,6 +6,7 @@ import { NODE_CLAIMS, NODE_POOLS, PODS } from "../model/kinds.ts";
 import { nodePoolHash } from "../model/node-pool-hash.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { NodePool } from "../model/resources/node-pool.ts";
+import { formatResources } from "../model/resources.ts";
 import { freeName } from "../plan/provision/claim-name.ts";
 import { nodeClaimObject } from "../plan/provision/node-claim-object.ts";
 import type { PlannedClaim, ProvisionPlan } from "../plan/provision/provision-plan.ts";
@@ -148,7 +149,7 @@ async function createClaim(
     log.info("created nodeclaim", {
       NodePool: planned.nodePool,
       NodeClaim: planned.name,
-      requests: planned.requests,
+      requests: formatResources(planned.requests),
       "instance-types": someOf(planned.instanceTypes, 5),
       pods: planned.pods.length,
     });

@@ -173,7 +173,8 @@ export class Kubelets {
     }
     if (running !== undefined || isFinished(after)) return;
     kubelet.addresses += 1;
-    const podIP = `10.${100 + ((kubelet.index >> 8) & 63)}.${kubelet.index & 255}.${kubelet.addresses % 250}`;
+    // Apart from the services' 10.100.0.0/16 and the nodes' 10.0.0.0/16.
+    const podIP = `10.${128 + ((kubelet.index >> 8) & 63)}.${kubelet.index & 255}.${kubelet.addresses % 250}`;
     const pod: RunningPod = { uid: after.metadata.uid, podIP, cancel: undefined, isStopping: false };
     this.#pods.set(after.metadata.uid, pod);
     pod.cancel = this.#later(kubelet, this.#draw(this.#needs.options.podStartMs), () =>
