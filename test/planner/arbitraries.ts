@@ -109,14 +109,17 @@ const EXPRESSION = fc.constantFrom<NodeSelectorRequirement[]>(
   { key: ARCH_LABEL, operator: "NotIn", values: ["arm64"] },
 );
 
-const TERMS = oneIn(3, 
+const TERMS = oneIn(
+  3,
   fc.array(
     fc.array(EXPRESSION, { minLength: 1, maxLength: 2 }).map((matchExpressions) => ({ matchExpressions })),
     { minLength: 1, maxLength: 2 },
-  ));
+  ),
+);
 
 const APP = fc.constantFrom(...APPS);
-const SPREAD = oneIn(2, 
+const SPREAD = oneIn(
+  2,
   fc.record({
     key: fc.constantFrom(ZONE_LABEL, ZONE_LABEL, HOSTNAME_LABEL, CAPACITY_TYPE_LABEL, ARCH_LABEL, "team"),
     maxSkew: fc.constantFrom(1, 1, 2),
@@ -126,7 +129,8 @@ const SPREAD = oneIn(2,
     nodeAffinityPolicy: seldom("Ignore", "Honor"),
     nodeTaintsPolicy: seldom("Ignore", "Honor"),
     matchLabelKeys: seldom<string[]>(["version"]),
-  }));
+  }),
+);
 
 const NEAR = fc.record({
   key: fc.constantFrom(ZONE_LABEL, HOSTNAME_LABEL, CAPACITY_TYPE_LABEL),
@@ -152,8 +156,10 @@ const WORKLOAD = fc.record({
   near: oneIn(4, NEAR),
   apart: oneIn(4, NEAR),
   tolerates: fc.boolean(),
-  port: oneIn(6, 
-    fc.constantFrom({ hostPort: 80 }, { hostPort: 80, hostIP: "10.0.0.1" }, { hostPort: 80, protocol: "UDP" })),
+  port: oneIn(
+    6,
+    fc.constantFrom({ hostPort: 80 }, { hostPort: 80, hostIP: "10.0.0.1" }, { hostPort: 80, protocol: "UDP" }),
+  ),
   volume: oneIn(6, fc.constantFrom("pv-a", "pv-ab", "wffc", "wffc-b", "ephemeral", "absent")),
   copies: fc.integer({ min: 1, max: 4 }),
 });
@@ -337,7 +343,8 @@ function machineOf(sketch: typeof MACHINE extends fc.Arbitrary<infer T> ? T : ne
   ];
 }
 
-const DAEMON = oneIn(2, 
+const DAEMON = oneIn(
+  2,
   fc.record({
     nodeSelector: seldom<Record<string, string>>(
       { [ZONE_LABEL]: "zone-a" },
@@ -346,7 +353,8 @@ const DAEMON = oneIn(2,
     ),
     port: fc.constantFrom(0, 0, 80),
     tolerates: fc.boolean(),
-  }));
+  }),
+);
 
 function daemonOf(sketch: typeof DAEMON extends fc.Arbitrary<infer T> ? T : never): DaemonSet[] {
   if (sketch === undefined) return [];
@@ -387,30 +395,38 @@ export function randomCluster(): fc.Arbitrary<RandomCluster> {
       machines: fc.array(MACHINE, { maxLength: 2 }),
       daemon: DAEMON,
     })
-    .map(({ types, pools, workloads, machines, daemon }) => legible({
-      types: types.map((sketch, i) => instanceType({ ...sketch, name: `type-${i}` })),
-      objects: [
-        namespace("default", {}),
-        namespace("other", { kind: "second" }),
-        storageClass("late", []),
-        storageClass("late-b", ["zone-b"]),
-        ...pools.map((sketch, i) => nodePool({ ...withoutUndefined(sketch), name: `pool-${i}` })),
-        ...workloads.flatMap(podsOf),
-        ...machines.flatMap(machineOf),
-        ...daemonOf(daemon),
-      ],
-    }));
+    .map(({ types, pools, workloads, machines, daemon }) =>
+      legible({
+        types: types.map((sketch, i) => instanceType({ ...sketch, name: `type-${i}` })),
+        objects: [
+          namespace("default", {}),
+          namespace("other", { kind: "second" }),
+          storageClass("late", []),
+          storageClass("late-b", ["zone-b"]),
+          ...pools.map((sketch, i) => nodePool({ ...withoutUndefined(sketch), name: `pool-${i}` })),
+          ...workloads.flatMap(podsOf),
+          ...machines.flatMap(machineOf),
+          ...daemonOf(daemon),
+        ],
+      }),
+    );
 }
 
 /** Prints, when a property fails, what is worth reading of a cluster: one line an object. */
 function legible(cluster: RandomCluster): RandomCluster {
   const typeLine = ({ name, requirements, allocatable, offerings }: InstanceType): string => {
-    const sold = offerings.map((o) => `${o.zone} ${o.capacityType} ${o.priceUsdPerHour}${o.available ? "" : " sold out"}`);
+    const sold = offerings.map(
+      (o) => `${o.zone} ${o.capacityType} ${o.priceUsdPerHour}${o.available ? "" : " sold out"}`,
+    );
     const labels = [ARCH_LABEL, OS_LABEL].map((key) => [...(requirements.get(key)?.values ?? [])].join());
     return `${name} ${labels.join(" ")} ${JSON.stringify(allocatable)}: ${sold.join("; ")}`;
   };
   const objectLine = (object: KubeObject): string => {
-    const { kind, metadata, ...rest } = object as KubeObject & { apiVersion?: string; status?: unknown; spec?: unknown };
+    const { kind, metadata, ...rest } = object as KubeObject & {
+      apiVersion?: string;
+      status?: unknown;
+      spec?: unknown;
+    };
     const { apiVersion: _, status: __, ...said } = rest;
     const { namespace: where, name, labels, deletionTimestamp } = metadata;
     return `${kind} ${where ?? ""}/${name} ${JSON.stringify(labels ?? {})}${deletionTimestamp ? " DELETING" : ""} ${JSON.stringify(said)}`;

@@ -39,7 +39,9 @@ function priced(price: number, name = "odd"): InstanceType {
 function spread(topologyKey: string, more: object = {}): Partial<PodSpec> {
   const labelSelector = { matchLabels: { app: "web" } };
   return {
-    topologySpreadConstraints: [{ topologyKey, maxSkew: 1, whenUnsatisfiable: "DoNotSchedule", labelSelector, ...more }],
+    topologySpreadConstraints: [
+      { topologyKey, maxSkew: 1, whenUnsatisfiable: "DoNotSchedule", labelSelector, ...more },
+    ],
   };
 }
 
@@ -58,8 +60,18 @@ const CASES: Case[] = [
     objects: [nodePool(), pod({ name: "a" })],
     types: [priced(-1), priced(0.2, "sane")],
   },
-  { name: "an endless price only", objects: [nodePool(), pod({ name: "a" })], types: [priced(Number.POSITIVE_INFINITY)], refused: "all" },
-  { name: "a price that is no number only", objects: [nodePool(), pod({ name: "a" })], types: [priced(Number.NaN)], refused: "all" },
+  {
+    name: "an endless price only",
+    objects: [nodePool(), pod({ name: "a" })],
+    types: [priced(Number.POSITIVE_INFINITY)],
+    refused: "all",
+  },
+  {
+    name: "a price that is no number only",
+    objects: [nodePool(), pod({ name: "a" })],
+    types: [priced(Number.NaN)],
+    refused: "all",
+  },
   {
     name: "a type without offerings",
     objects: [nodePool(), pod({ name: "a" })],
@@ -89,7 +101,11 @@ const CASES: Case[] = [
     name: "a pod that contradicts itself",
     objects: [
       nodePool(),
-      pod({ name: "a", nodeSelector: { [ZONE_LABEL]: "zone-a" }, affinity: nodeAffinity({ key: ZONE_LABEL, operator: "In", values: ["zone-b"] }) }),
+      pod({
+        name: "a",
+        nodeSelector: { [ZONE_LABEL]: "zone-a" },
+        affinity: nodeAffinity({ key: ZONE_LABEL, operator: "In", values: ["zone-b"] }),
+      }),
       pod({ name: "sane" }),
     ],
     refused: ["default/a"],
@@ -98,17 +114,29 @@ const CASES: Case[] = [
     name: "bounds that cross",
     objects: [
       nodePool({ labels: { size: "5" } }),
-      pod({ name: "a", affinity: nodeAffinity({ key: "size", operator: "Gt", values: ["7"] }, { key: "size", operator: "Lt", values: ["3"] }) }),
+      pod({
+        name: "a",
+        affinity: nodeAffinity(
+          { key: "size", operator: "Gt", values: ["7"] },
+          { key: "size", operator: "Lt", values: ["3"] },
+        ),
+      }),
     ],
     refused: "all",
   },
   {
     name: "10,000 values that a pod accepts, one of them real",
-    objects: [nodePool(), pod({ name: "a", affinity: nodeAffinity({ key: ZONE_LABEL, operator: "In", values: [...manyZones, "zone-b"] }) })],
+    objects: [
+      nodePool(),
+      pod({ name: "a", affinity: nodeAffinity({ key: ZONE_LABEL, operator: "In", values: [...manyZones, "zone-b"] }) }),
+    ],
   },
   {
     name: "10,000 values that a pod rules out",
-    objects: [nodePool(), ...pods(50, { name: "a", affinity: nodeAffinity({ key: "team", operator: "NotIn", values: manyValues }) })],
+    objects: [
+      nodePool(),
+      ...pods(50, { name: "a", affinity: nodeAffinity({ key: "team", operator: "NotIn", values: manyValues }) }),
+    ],
   },
   {
     name: "10,000 values of a pool's own label, spread over",
@@ -117,7 +145,11 @@ const CASES: Case[] = [
       ...pods(5, { name: "a", ...web, ...spread("team") }),
     ],
   },
-  { name: "a spread over an unknown label", objects: [nodePool(), ...pods(3, { name: "a", ...web, ...spread("no/such") })], refused: "all" },
+  {
+    name: "a spread over an unknown label",
+    objects: [nodePool(), ...pods(3, { name: "a", ...web, ...spread("no/such") })],
+    refused: "all",
+  },
   {
     name: "a spread with a skew of nothing",
     objects: [nodePool(), ...pods(3, { name: "a", ...web, ...spread(ZONE_LABEL, { maxSkew: 0 }) })],
@@ -143,25 +175,58 @@ const CASES: Case[] = [
     name: "near and apart at once",
     objects: [
       nodePool(),
-      ...pods(2, { name: "a", ...web, affinity: { ...near("web", HOSTNAME_LABEL), podAntiAffinity: near("web", HOSTNAME_LABEL).podAffinity ?? {} } }),
+      ...pods(2, {
+        name: "a",
+        ...web,
+        affinity: { ...near("web", HOSTNAME_LABEL), podAntiAffinity: near("web", HOSTNAME_LABEL).podAffinity ?? {} },
+      }),
     ],
     refused: ["default/a-2"],
   },
-  { name: "10^9 cpu", objects: [nodePool(), pod({ name: "a", cpu: "1000000000" }), pod({ name: "sane" })], refused: ["default/a"], reason: /cpu/ },
-  { name: "amounts beyond what a number holds", objects: [nodePool(), pod({ name: "a", memory: "16Ei", cpu: "9E" })], refused: "all" },
+  {
+    name: "10^9 cpu",
+    objects: [nodePool(), pod({ name: "a", cpu: "1000000000" }), pod({ name: "sane" })],
+    refused: ["default/a"],
+    reason: /cpu/,
+  },
+  {
+    name: "amounts beyond what a number holds",
+    objects: [nodePool(), pod({ name: "a", memory: "16Ei", cpu: "9E" })],
+    refused: "all",
+  },
   { name: "a negative amount", objects: [nodePool(), pod({ name: "a", cpu: "-5" })] },
   { name: "an amount that is none", objects: [nodePool(), pod({ name: "a", cpu: "many" })] },
-  { name: "a limit of zero", objects: [nodePool({ limits: { cpu: 0 } }), pod({ name: "a" })], refused: "all", code: /Limit/ },
-  { name: "a limit that is passed already", objects: [nodePool({ limits: { nodes: -3 } }), pod({ name: "a" })], refused: "all" },
+  {
+    name: "a limit of zero",
+    objects: [nodePool({ limits: { cpu: 0 } }), pod({ name: "a" })],
+    refused: "all",
+    code: /Limit/,
+  },
+  {
+    name: "a limit that is passed already",
+    objects: [nodePool({ limits: { nodes: -3 } }), pod({ name: "a" })],
+    refused: "all",
+  },
   {
     name: "a selector nobody can read",
     objects: [nodePool(), pod({ name: "a", nodeSelector: { "": "", "a b": "c d" } })],
     refused: "all",
     code: /InvalidNodeSelector/,
   },
-  { name: "no node term at all", objects: [nodePool(), pod({ name: "a", affinity: { nodeAffinity: { [REQUIRED]: { nodeSelectorTerms: [] } } } })], refused: "all" },
-  { name: "an empty node term", objects: [nodePool(), pod({ name: "a", affinity: { nodeAffinity: { [REQUIRED]: { nodeSelectorTerms: [{}] } } } })], refused: "all" },
-  { name: "empty affinity everywhere", objects: [nodePool(), pod({ name: "a", affinity: { nodeAffinity: {}, podAffinity: {}, podAntiAffinity: {} } })] },
+  {
+    name: "no node term at all",
+    objects: [nodePool(), pod({ name: "a", affinity: { nodeAffinity: { [REQUIRED]: { nodeSelectorTerms: [] } } } })],
+    refused: "all",
+  },
+  {
+    name: "an empty node term",
+    objects: [nodePool(), pod({ name: "a", affinity: { nodeAffinity: { [REQUIRED]: { nodeSelectorTerms: [{}] } } } })],
+    refused: "all",
+  },
+  {
+    name: "empty affinity everywhere",
+    objects: [nodePool(), pod({ name: "a", affinity: { nodeAffinity: {}, podAffinity: {}, podAntiAffinity: {} } })],
+  },
   { name: "no containers", objects: [nodePool(), pod({ name: "a", containers: [] })] },
 ];
 
@@ -171,10 +236,16 @@ describe("a plan for bad input", () => {
       const before = performance.now();
       const made = plan(objects, types);
       assert.ok(performance.now() - before < 3_000, "in time");
-      const keys = refused === "all" ? objects.filter(({ kind }) => kind === "Pod").map(({ metadata }) => `default/${metadata.name}`) : refused;
+      const keys =
+        refused === "all"
+          ? objects.filter(({ kind }) => kind === "Pod").map(({ metadata }) => `default/${metadata.name}`)
+          : refused;
       const later = made.unschedulable.filter((one) => one.code.endsWith("NotPlanned")).map(({ pod: key }) => key);
       const judged = made.unschedulable.filter(({ pod: key }) => !later.includes(key));
-      assert.deepEqual(judged.map(({ pod: key }) => key), keys.filter((key) => !later.includes(key)).sort());
+      assert.deepEqual(
+        judged.map(({ pod: key }) => key),
+        keys.filter((key) => !later.includes(key)).sort(),
+      );
       for (const one of judged) {
         assert.ok(one.reason.length > 0 && !/undefined|NaN|\[object/.test(one.reason), one.reason);
         if (code !== undefined) assert.match(one.code, code);
@@ -197,7 +268,10 @@ describe("a plan for bad input", () => {
     const before = performance.now();
     const made = plan(objects, FAMILY);
     assert.ok(performance.now() - before < 10_000, `${performance.now() - before} ms`);
-    assert.equal(made.newNodeClaims.reduce((sum, claim) => sum + claim.pods.length, 0), 20_000);
+    assert.equal(
+      made.newNodeClaims.reduce((sum, claim) => sum + claim.pods.length, 0),
+      20_000,
+    );
   });
 });
 

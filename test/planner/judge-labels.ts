@@ -3,12 +3,11 @@ import type { InstanceType } from "../../src/model/instance-type.ts";
 import { CAPACITY_TYPE_LABEL, OS_LABEL, ZONE_LABEL } from "../../src/model/labels.ts";
 import {
   allows,
-  intersectAll,
   labelRequirements,
   type Operator,
   type Requirement,
   type Requirements,
-  requirementsOf,
+  requirementOf,
 } from "../../src/model/requirements.ts";
 import { tolerates } from "../../src/model/taints.ts";
 
@@ -45,11 +44,14 @@ export function isWithin(inner: Requirement, outer: Requirement): boolean {
   return isLowEnough && isHighEnough && excludesAll;
 }
 
+/** Conditions that hold together; a label may have several, which are judged one by one as the scheduler does it. */
+export type Term = readonly (readonly [key: string, r: Requirement])[];
+
 /** The alternatives of a pod's node selector and required node affinity; none of them: it can run nowhere. */
-export function nodeTermsOf(spec: PodSpec): readonly Requirements[] {
+export function nodeTermsOf(spec: PodSpec): readonly Term[] {
   const known = termCache.get(spec);
   if (known !== undefined) return known;
-  const base = labelRequirements(spec.nodeSelector ?? {});
+  const base: Term = [...labelRequirements(spec.nodeSelector ?? {})];
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   const terms =
     required === undefined
@@ -57,13 +59,19 @@ export function nodeTermsOf(spec: PodSpec): readonly Requirements[] {
       : required.nodeSelectorTerms.flatMap(({ matchExpressions = [], matchFields = [] }) => {
           // The API's rule: a term that says nothing matches nothing. Names of nodes to come are not known.
           if (matchExpressions.length === 0 || matchFields.length > 0) return [];
-          const specs = matchExpressions.map((e) => ({ ...e, operator: e.operator as Operator }));
-          return [intersectAll(base, requirementsOf(specs))];
+          return [[...base, ...matchExpressions.map(conditionOf)]];
         });
   termCache.set(spec, terms);
   return terms;
 }
-const termCache = new WeakMap<PodSpec, readonly Requirements[]>();
+
+/** Not met together with others of its key: "exists" and "is not red" would become "is not red", which absence meets. */
+export function conditionOf(e: { key: string; operator: string; values?: string[] }): readonly [string, Requirement] {
+  const r = requirementOf({ ...e, operator: e.operator as Operator });
+  return [r.key, r];
+}
+
+const termCache = new WeakMap<PodSpec, readonly Term[]>();
 
 /** Every available way to launch the type. */
 export function launchesOf(type: InstanceType): readonly Launch[] {

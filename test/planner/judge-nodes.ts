@@ -1,13 +1,8 @@
 import type { Pod } from "../../src/model/core.ts";
 import { HOSTNAME_LABEL, INITIALIZED_LABEL, REGISTERED_LABEL } from "../../src/model/labels.ts";
-import {
-  type Operator,
-  type RequirementSpec,
-  type Requirements,
-  requirementsOf,
-} from "../../src/model/requirements.ts";
+import { type RequirementSpec, requirementsOf } from "../../src/model/requirements.ts";
 import { addResources, type Resources } from "../../src/model/resources.ts";
-import { isTolerated, type Launch, nodeTermsOf, valueSetsOf } from "./judge-labels.ts";
+import { conditionOf, isTolerated, type Launch, nodeTermsOf, type Term, valueSetsOf } from "./judge-labels.ts";
 import {
   daemonRequests,
   daemonsOf,
@@ -130,7 +125,7 @@ function labelsOf(launch: Launch, bought: Purchase, name: string): Map<string, S
   return sets;
 }
 
-function distinctTerms(pods: readonly Pod[]): { pod: Pod; of: readonly Requirements[] }[] {
+function distinctTerms(pods: readonly Pod[]): { pod: Pod; of: readonly Term[] }[] {
   const seen = new Map<string, Pod>();
   for (const pod of pods) {
     const { nodeSelector, affinity } = pod.spec;
@@ -142,7 +137,7 @@ function distinctTerms(pods: readonly Pod[]): { pod: Pod; of: readonly Requireme
 
 // ---------------------------------------------------------------- volumes
 
-type MountedClaim = { key: string; driver: string | undefined; alternatives: readonly Requirements[] };
+type MountedClaim = { key: string; driver: string | undefined; alternatives: readonly Term[] };
 
 /** The volume claims of a pod, and where their volumes are or may be made. */
 export function mountedClaims(world: JudgedWorld, pod: Pod): MountedClaim[] {
@@ -166,11 +161,7 @@ function boundVolume(world: JudgedWorld, name = ""): Omit<MountedClaim, "key"> |
   // A local volume is lost with its node anyway: its pod may go elsewhere.
   const isLocal = local !== undefined || hostPath !== undefined;
   const alternatives = (nodeAffinity?.required?.nodeSelectorTerms ?? []).map(({ matchExpressions = [] }) =>
-    requirementsOf(
-      matchExpressions
-        .filter(({ key }) => !(isLocal && key === HOSTNAME_LABEL))
-        .map((e) => ({ ...e, operator: e.operator as Operator })),
-    ),
+    matchExpressions.filter(({ key }) => !(isLocal && key === HOSTNAME_LABEL)).map(conditionOf),
   );
   return { driver: csi?.driver ?? (awsElasticBlockStore && "ebs.csi.aws.com"), alternatives };
 }
@@ -182,7 +173,7 @@ function futureVolume(world: JudgedWorld, name = ""): Omit<MountedClaim, "key"> 
   return {
     driver: provisioner === "kubernetes.io/aws-ebs" ? "ebs.csi.aws.com" : provisioner,
     alternatives: allowedTopologies.map(({ matchLabelExpressions = [] }) =>
-      requirementsOf(matchLabelExpressions.map(({ key, values }) => ({ key, operator: "In" as const, values }))),
+      matchLabelExpressions.map(({ key, values }) => conditionOf({ key, operator: "In", values })),
     ),
   };
 }

@@ -137,7 +137,7 @@ export function worldOf(objects: readonly KubeObject[], types: readonly Instance
 /** What the place does not satisfy: undefined when it does in every launch (or, `some`, in one). */
 export function unmetKey(
   place: Place,
-  requirements: Requirements,
+  requirements: Iterable<readonly [string, Requirement]>,
   mode: "every" | "some" = "every",
 ): string | undefined {
   return unmet(place.sets, place.open, requirements, mode);
@@ -146,7 +146,7 @@ export function unmetKey(
 export function unmet(
   sets: ValueSets,
   open: Requirements,
-  requirements: Requirements,
+  requirements: Iterable<readonly [string, Requirement]>,
   mode: "every" | "some",
 ): string | undefined {
   for (const [key, r] of requirements) {
@@ -262,12 +262,15 @@ function existingPlace(
     volumeLimits: volumeLimits(world, node),
     purchase: undefined,
   };
-  const wanted = daemonsOf(world, place.taints, place.sets, place.open).map(({ spec }) => daemonRequests(spec));
+  const daemons = daemonsOf(world, place.taints, place.sets, place.open);
+  const wanted = daemons.map(({ spec }) => daemonRequests(spec));
+  const names = new Set(running.flatMap(({ metadata }) => (metadata.ownerReferences ?? []).map((owner) => owner.name)));
+  const daemonPorts = daemons.filter(({ name: daemon }) => !names.has(daemon)).flatMap(({ spec }) => hostPortsOf(spec));
   const here = running.filter((pod) => isOwnedBy(pod, "DaemonSet")).map(requestsOf);
   const sum = addResources(...wanted);
   const had = addResources(...here);
   const rest = Object.entries(sum).map(([key, amount]) => [key, Math.max(0, amount - (had[key] ?? 0))]);
-  return { ...place, reserved: Object.fromEntries(rest) };
+  return { ...place, daemonPorts, reserved: Object.fromEntries(rest) };
 }
 
 function volumeLimits(world: JudgedWorld, node: Node | undefined): Map<string, number> {
@@ -425,9 +428,9 @@ export function daemonsOf(
   taints: readonly Taint[],
   sets: ValueSets,
   open: Requirements,
-): { spec: PodSpec }[] {
+): { name: string; spec: PodSpec }[] {
   return [...world.daemonSets.values()]
-    .map((daemon) => daemon.spec.template)
+    .map((daemon) => ({ name: daemon.metadata.name, spec: daemon.spec.template.spec }))
     .filter(
       ({ spec }) =>
         isTolerated(taints, spec.tolerations) &&

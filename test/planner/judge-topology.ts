@@ -15,6 +15,7 @@ import {
   launchMeets,
   nodeTermsOf,
   selects,
+  type Term,
   withLabelKeys,
 } from "./judge-labels.ts";
 import {
@@ -184,7 +185,8 @@ class Reach {
           const open = wanted.get(key);
           if (known !== undefined) found.add(known);
           else if (open !== undefined && !open.complement) {
-            for (const value of open.values) if (allows(term.get(key) ?? open, value)) found.add(value);
+            for (const value of open.values)
+              if (term.every(([k, r]) => k !== key || allows(r, value))) found.add(value);
           }
         }
       }
@@ -192,7 +194,7 @@ class Reach {
   }
 }
 
-function couldMeet(labels: Readonly<Record<string, string>>, open: Requirements, term: Requirements): boolean {
+function couldMeet(labels: Readonly<Record<string, string>>, open: Requirements, term: Term): boolean {
   for (const [key, r] of term) {
     const value = labels[key];
     const left = open.get(key);

@@ -148,8 +148,8 @@ function isHeld(world: JudgedWorld, pod: Pod): boolean {
 }
 
 function whyIgnored(world: JudgedWorld, pod: Pod): string | undefined {
-  const refusal = nodeTermsOf(pod.spec)[0]?.get(NODE_POOL_LABEL);
-  if (refusal !== undefined && isImpossible(refusal)) return "it keeps off Karpenter's nodes";
+  const isRefusal = nodeTermsOf(pod.spec)[0]?.some(([key, r]) => key === NODE_POOL_LABEL && isImpossible(r));
+  if (isRefusal === true) return "it keeps off Karpenter's nodes";
   const namespace = pod.metadata.namespace ?? "default";
   for (const { name, persistentVolumeClaim, ephemeral } of pod.spec.volumes ?? []) {
     const claimName = persistentVolumeClaim?.claimName ?? (ephemeral && `${pod.metadata.name}-${name}`);
