@@ -1,10 +1,9 @@
 import { byText } from "../../base/order.ts";
-import type { ClusterView } from "../../model/cluster-view.ts";
-import type { Pod, PodAffinityTerm, PodSpec, TopologySpreadConstraint } from "../../model/core.ts";
-import { formatSelector, matchesSelector, type Selector, selectorOf } from "../../model/label-selector.ts";
-import { HOSTNAME_LABEL, normalizedLabel } from "../../model/labels.ts";
+import type { Pod, PodSpec } from "../../model/core.ts";
+import { formatSelector } from "../../model/label-selector.ts";
 import { EVERY_IP, type HostPort, hostPortsOf } from "./host-ports.ts";
-import { namespacesOf, withOwnLabels } from "./repulsion.ts";
+import { specKey } from "./spec-key.ts";
+import { isPerHostRule, ownRulesOf, type RuleReading, ruleSelects, type TopologyRule } from "./topology-rules.ts";
 
 /**
  * Rules whose domain is the single host, told as amounts: each is a countable thing of which every node has a fixed number
@@ -34,12 +33,20 @@ type HostGroup = {
 const WHOLE_HOST = 1_000_000;
 
 /** The host rules of the pods to place. `others` are pods and templates whose host ports matter too. */
-export function hostRulesOf(pods: readonly Pod[], others: readonly PodSpec[], view: ClusterView): HostRules {
+export function hostRulesOf(pods: readonly Pod[], others: readonly PodSpec[], reading: RuleReading): HostRules {
   const groups = new Map<string, HostGroup>();
   const ports = new Map<string, Set<string>>();
+  const seen = new Set<string>();
   for (const pod of pods) {
     for (const port of hostPortsOf(pod.spec)) noteIp(ports, port, true);
-    for (const group of groupsOf(pod, view)) if (!groups.has(group.thing)) groups.set(group.thing, group);
+    if (pod.spec.affinity === undefined && pod.spec.topologySpreadConstraints === undefined) continue;
+    const full = `${specKey(pod)}${mayUseOwnLabels(pod.spec) ? JSON.stringify(pod.metadata.labels) : ""}`;
+    if (seen.has(full)) continue;
+    seen.add(full);
+    for (const rule of perHostRules(pod, reading)) {
+      const group = groupOf(rule, reading);
+      if (!groups.has(group.thing)) groups.set(group.thing, group);
+    }
   }
   if (ports.size > 0) for (const spec of others) for (const port of hostPortsOf(spec)) noteIp(ports, port, false);
   const sorted = [...groups.keys()].sort(byText).flatMap((thing) => groups.get(thing) ?? []);
@@ -51,11 +58,12 @@ export function hostRulesOf(pods: readonly Pod[], others: readonly PodSpec[], vi
   };
 }
 
-/** The groups that the pod's own rules make. */
-function groupsOf(pod: Pod, view: ClusterView): readonly HostGroup[] {
-  const spreads = (pod.spec.topologySpreadConstraints ?? []).filter((constraint) => coversSpread(constraint, pod));
-  const aparts = antiTerms(pod.spec).filter((term) => coversAntiAffinity(term, pod, view));
-  return [...spreads.map((one) => spreadGroup(one, pod)), ...aparts.map((one) => apartGroup(one, pod, view))];
+function mayUseOwnLabels({ affinity, topologySpreadConstraints }: PodSpec): boolean {
+  return /matchLabelKeys/i.test(JSON.stringify([affinity ?? null, topologySpreadConstraints ?? null]));
+}
+
+function perHostRules(pod: Pod, reading: RuleReading): readonly TopologyRule[] {
+  return ownRulesOf(pod, reading).flatMap(({ rule }) => (rule.kind !== "near" && isPerHostRule(rule) ? [rule] : []));
 }
 
 export function hostUseOf(pod: Pod, rules: HostRules): HostUse {
@@ -94,76 +102,35 @@ export function hostRoom(rules: HostRules): HostUse {
   return room;
 }
 
-/** The spread is over hosts and counts its own pods: then it is no more than "so many on each node". */
-export function coversSpread(constraint: TopologySpreadConstraint, pod: Pod): boolean {
-  if (constraint.whenUnsatisfiable === "ScheduleAnyway") return false;
-  if (normalizedLabel(constraint.topologyKey) !== HOSTNAME_LABEL) return false;
-  const selector = spreadSelector(constraint, pod);
-  return selector !== undefined && matchesSelector(selector, pod.metadata.labels);
-}
-
-/** The anti-affinity is over hosts and the pod repels its own kind: then such pods are one to a node. */
-export function coversAntiAffinity(term: PodAffinityTerm, pod: Pod, view: ClusterView): boolean {
-  if (normalizedLabel(term.topologyKey) !== HOSTNAME_LABEL) return false;
-  const selector = selectorOf(withOwnLabels(term, pod).labelSelector);
-  return (
-    selector !== undefined &&
-    namespacesOf(term, pod, view).has(namespaceOf(pod)) &&
-    matchesSelector(selector, pod.metadata.labels)
-  );
-}
-
-function antiTerms(spec: PodSpec): readonly PodAffinityTerm[] {
-  return spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-}
-
-function spreadSelector(constraint: TopologySpreadConstraint, pod: Pod): Selector | undefined {
-  const { labelSelector, matchLabelKeys = [] } = constraint;
-  if (labelSelector === undefined) return undefined;
-  const labels = pod.metadata.labels ?? {};
-  const own = matchLabelKeys.flatMap((key) =>
-    labels[key] === undefined ? [] : [{ key, operator: "In", values: [labels[key]] }],
-  );
-  if (own.length === 0) return selectorOf(labelSelector);
-  return selectorOf({ ...labelSelector, matchExpressions: [...(labelSelector.matchExpressions ?? []), ...own] });
-}
-
-function spreadGroup(constraint: TopologySpreadConstraint, owner: Pod): HostGroup {
-  const selector = spreadSelector(constraint, owner) ?? [];
-  const namespace = namespaceOf(owner);
+/**
+ * Spread: so many of the selected pods on each node. (A new node is always possible, so the emptiest host has none.)
+ * Anti-affinity: one that owns it takes all there is of the thing, one that is only selected takes one of it.
+ */
+function groupOf(rule: TopologyRule, reading: RuleReading): HostGroup {
+  const who = `pods of ${[...rule.namespaces].join(" ")} with ${rule.selector === undefined ? "nothing" : formatSelector(rule.selector)}`;
+  if (rule.kind === "spread") {
+    return {
+      thing: `${who} (at most ${rule.maxSkew} to a host)`,
+      perNode: rule.maxSkew,
+      useOf: (pod) => (ruleSelects(rule, pod) ? 1 : 0),
+    };
+  }
   return {
-    thing: `pods of ${namespace} with ${formatSelector(selector)} (at most ${constraint.maxSkew} to a host)`,
-    perNode: constraint.maxSkew,
-    useOf: (pod) => (namespaceOf(pod) === namespace && matchesSelector(selector, pod.metadata.labels) ? 1 : 0),
-  };
-}
-
-function apartGroup(term: PodAffinityTerm, owner: Pod, view: ClusterView): HostGroup {
-  const selector = selectorOf(withOwnLabels(term, owner).labelSelector) ?? [];
-  const namespaces = namespacesOf(term, owner, view);
-  const thing = `pods of ${[...namespaces].join(" ")} with ${formatSelector(selector)} (apart on hosts)`;
-  return {
-    thing,
+    thing: `${who} (apart on hosts)`,
     perNode: WHOLE_HOST,
     useOf: (pod) => {
-      if (!namespaces.has(namespaceOf(pod)) || !matchesSelector(selector, pod.metadata.labels)) return 0;
-      return antiTerms(pod.spec).some((own) => isSameTerm(own, pod, selector, namespaces, view)) ? WHOLE_HOST : 1;
+      if (owns(rule, pod, reading)) return WHOLE_HOST;
+      return ruleSelects(rule, pod) ? 1 : 0;
     },
   };
 }
 
-function isSameTerm(
-  term: PodAffinityTerm,
-  owner: Pod,
-  selector: Selector,
-  namespaces: ReadonlySet<string>,
-  view: ClusterView,
-): boolean {
-  if (normalizedLabel(term.topologyKey) !== HOSTNAME_LABEL) return false;
-  const own = selectorOf(withOwnLabels(term, owner).labelSelector);
-  if (own === undefined || formatSelector(own) !== formatSelector(selector)) return false;
-  const ownNamespaces = namespacesOf(term, owner, view);
-  return ownNamespaces.size === namespaces.size && [...ownNamespaces].every((name) => namespaces.has(name));
+/** A running pod's wish to be alone binds nobody. */
+function owns(rule: TopologyRule, pod: Pod, reading: RuleReading): boolean {
+  if (pod.spec.affinity?.podAntiAffinity === undefined) return false;
+  return ownRulesOf(pod, reading).some(
+    (own) => own.rule.id === rule.id && (!own.isWish || pod.spec.nodeName === undefined),
+  );
 }
 
 function noteIp(ports: Map<string, Set<string>>, port: HostPort, isWanted: boolean): void {
@@ -176,8 +143,4 @@ function noteIp(ports: Map<string, Set<string>>, port: HostPort, isWanted: boole
 
 function portName({ protocol, port }: HostPort): string {
   return `host port ${port}/${protocol}`;
-}
-
-function namespaceOf(pod: Pod): string {
-  return pod.metadata.namespace ?? "default";
 }

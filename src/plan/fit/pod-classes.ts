@@ -1,5 +1,5 @@
 import { byText } from "../../base/order.ts";
-import type { Container, Pod } from "../../model/core.ts";
+import type { Pod } from "../../model/core.ts";
 import { keyOf } from "../../model/object.ts";
 import { podRequests } from "../../model/pod-requests.ts";
 import {
@@ -13,10 +13,11 @@ import {
 import type { Resources } from "../../model/resources.ts";
 import type { PlanSettings } from "../../snapshot/snapshot.ts";
 import { type HostRules, type HostUse, hostUseOf } from "./host-rules.ts";
-import type { VolumeRules } from "./volume-rules.ts";
 import { type Level, levelsOf } from "./levels.ts";
 import { isPerHost, type Repulsion } from "./repulsion.ts";
-import { uncoveredWishes } from "./uncovered-rules.ts";
+import { mapKey, specKey } from "./spec-key.ts";
+import type { ClassTopology, TopologyRules } from "./topology-classes.ts";
+import type { VolumeRules } from "./volume-rules.ts";
 
 /** Pods that are the same to the planner: where one may go, all may, and each takes as much. */
 export type PodClass = {
@@ -32,8 +33,10 @@ export type PodClass = {
   /** Hosts whose pods repel these. */
   avoidedHosts: ReadonlySet<string>;
   hostUse: HostUse;
-  /** Preferences that are left out. */
-  wishes: readonly string[];
+  /** Rules about domains that concern these pods. */
+  topology: ClassTopology | undefined;
+  /** The key without the topology: classes with equal ones take as much and may go to the same nodes. */
+  baseKey: string;
 };
 
 export type ClassRules = {
@@ -43,11 +46,12 @@ export type ClassRules = {
   repulsions: readonly Repulsion[];
   hostRules: HostRules;
   volumeRules: VolumeRules;
+  topology: TopologyRules;
 };
 
 /** Sorts pods into classes. Work per pod is one key, kept with the pod object; everything else is per class. */
 export function podClassesOf(pods: readonly Pod[], rules: ClassRules): readonly PodClass[] {
-  const looks = rules.repulsions.length > 0 || rules.hostRules.looksAtLabels;
+  const looks = rules.repulsions.length > 0 || rules.hostRules.looksAtLabels || rules.topology.rules.length > 0;
   const bySpec = new Map<string, { key: string; sample: Pod; pods: Pod[] }>();
   const selections = new Map<string, string>();
   for (const pod of pods) {
@@ -82,7 +86,7 @@ function podClass(sample: Pod, pods: readonly Pod[], rules: ClassRules): PodClas
   const repellingHosts = repelling.filter(isPerHost).flatMap(({ domains }) => domains);
   const avoidedHosts = new Set([...repellingHosts, ...volumes.avoidedHosts].sort(byText));
   const hostUse = new Map([...hostUseOf(sample, rules.hostRules), ...volumes.use]);
-  const wishes = rules.settings.preferencePolicy === "Respect" ? uncoveredWishes(sample.spec) : [];
+  const topology = rules.topology.of(sample);
   const parts = [
     Object.entries(requests)
       .filter(([, amount]) => amount > 0)
@@ -91,9 +95,10 @@ function podClass(sample: Pod, pods: readonly Pod[], rules: ClassRules): PodClas
     tolerationKey(sample),
     [...avoidedHosts],
     [...hostUse].sort(([a], [b]) => byText(a, b)),
-    wishes,
   ];
-  return { key: JSON.stringify(parts), pods, sample, requests, levels, avoidedHosts, hostUse, wishes };
+  const baseKey = JSON.stringify(parts);
+  const key = topology === undefined ? baseKey : `${baseKey} ${topology.text}`;
+  return { key, baseKey, pods, sample, requests, levels, avoidedHosts, hostUse, topology };
 }
 
 /** Each level where the volumes can be. A wish that keeps the pod from its volumes is none; the last level stays. */
@@ -125,62 +130,20 @@ function tolerationKey(pod: Pod): readonly string[] {
   return [...new Set(tolerations)].sort(byText);
 }
 
-const specKeys = new WeakMap<Pod, string>();
-
-/**
- * What the planner looks at in a pod, as text; finer than need be. Written by hand, as this is done for every pod of a
- * cluster: several times faster than JSON of the same.
- */
-function specKey(pod: Pod): string {
-  const known = specKeys.get(pod);
-  if (known !== undefined) return known;
-  const { spec, status } = pod;
-  let key = "";
-  for (const container of spec.containers) key += containerKey(container);
-  if (spec.initContainers !== undefined) {
-    for (const container of spec.initContainers) key += `i${container.restartPolicy ?? ""}${containerKey(container)}`;
-  }
-  if (spec.nodeSelector !== undefined) key += `s${mapKey(spec.nodeSelector)}`;
-  if (spec.overhead !== undefined) key += `o${mapKey(spec.overhead)}`;
-  if (spec.resources !== undefined) key += `r${JSON.stringify(spec.resources)}`;
-  if (spec.tolerations !== undefined && spec.tolerations.length > 0) key += `t${JSON.stringify(spec.tolerations)}`;
-  if (spec.affinity !== undefined) key += `a${pod.metadata.namespace ?? ""}${JSON.stringify(spec.affinity)}`;
-  if (spec.topologySpreadConstraints !== undefined && spec.topologySpreadConstraints.length > 0) {
-    key += `p${pod.metadata.namespace ?? ""}${JSON.stringify(spec.topologySpreadConstraints)}`;
-  }
-  if (status?.containerStatuses?.some((s) => s.resources !== undefined)) key += `z${JSON.stringify(podRequests(pod))}`;
-  specKeys.set(pod, key);
-  return key;
-}
-
-function containerKey({ resources, ports }: Container): string {
-  let key = "c";
-  if (resources?.requests !== undefined) key += mapKey(resources.requests);
-  if (resources?.limits !== undefined) key += `l${mapKey(resources.limits)}`;
-  if (ports !== undefined) {
-    for (const { hostPort, hostIP, protocol } of ports) {
-      if (hostPort !== undefined && hostPort !== 0) key += `h${hostPort}/${protocol ?? ""}/${hostIP ?? ""}`;
-    }
-  }
-  return key;
-}
-
-function mapKey(map: Readonly<Record<string, string | number>>): string {
-  let key = "{";
-  for (const name in map) key += `${name}=${map[name]},`;
-  return `${key}}`;
-}
-
 /** The spec's key with which of the rules that look at labels select the pod; pods of one workload are looked at once. */
-function selectedKey(pod: Pod, { repulsions, hostRules }: ClassRules, known: Map<string, string>): string {
+function selectedKey(pod: Pod, { repulsions, hostRules, topology }: ClassRules, known: Map<string, string>): string {
   const spec = specKey(pod);
   const { namespace = "", labels } = pod.metadata;
-  const full = `${spec}\n${namespace}${labels === undefined ? "" : mapKey(labels)}`;
+  let full = `${spec}\n${namespace}`;
+  if (labels !== undefined) {
+    if (repulsions.length > 0) full += mapKey(labels);
+    else for (const key of topology.labelKeys) full += `\t${labels[key] ?? "\n"}`;
+  }
   const before = known.get(full);
   if (before !== undefined) return before;
   let selected = "";
   for (const repulsion of repulsions) selected += repulsion.selects(pod) ? "1" : "0";
-  const key = `${spec}\n${selected}${hostRules.selectionKey(pod)}`;
+  const key = `${spec}\n${selected}${hostRules.selectionKey(pod)}\n${topology.of(pod)?.text ?? ""}`;
   known.set(full, key);
   return key;
 }

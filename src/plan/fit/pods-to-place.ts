@@ -3,6 +3,7 @@ import { keyOf } from "../../model/object.ts";
 import { indexBudgets, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
 import { isProvisionable } from "../../model/pod-predicates.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
+import { DefaultSpread } from "./default-spread.ts";
 import { optsOut, type PodProblem, selectorProblem, volumeProblem } from "./pod-problem.ts";
 import { uncoveredRule } from "./uncovered-rules.ts";
 
@@ -20,12 +21,14 @@ export function podsToPlace(snapshot: Snapshot): PodsToPlace {
   const pods: Pod[] = [];
   const refused: { pod: Pod; problem: PodProblem }[] = [];
   const ignored: string[] = [];
-  for (const pod of candidates(snapshot)) {
+  const defaultSpread = new DefaultSpread(snapshot.settings.defaultSpread ?? [], view);
+  for (const candidate of candidates(snapshot)) {
+    const pod = defaultSpread.of(candidate);
     if (optsOut(pod) || runsElsewhere(pod)) {
       ignored.push(keyOf(pod));
       continue;
     }
-    const problem = problemOf(pod, snapshot) ?? uncoveredRule(pod, view);
+    const problem = problemOf(pod, snapshot) ?? uncoveredRule(pod);
     if (problem === undefined) pods.push(pod);
     else refused.push({ pod, problem });
   }

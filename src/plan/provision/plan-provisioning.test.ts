@@ -317,10 +317,10 @@ describe("preferences", () => {
     assert.equal(zoneOf(planProvisioning(clusterOf({ objects, settings: { preferencePolicy: "Ignore" } }))), undefined);
   });
 
-  it("a preference that is not planned for is left out and told", () => {
+  it("a preference that cannot be met is left out and told", () => {
     const podAffinity = {
       preferredDuringSchedulingIgnoredDuringExecution: [
-        { weight: 1, podAffinityTerm: { topologyKey: ZONE_LABEL, labelSelector: {} } },
+        { weight: 1, podAffinityTerm: { topologyKey: ZONE_LABEL, labelSelector: { matchLabels: { app: "cache" } } } },
       ],
     };
     const plan = planProvisioning(clusterOf({ objects: [nodePool(), pod({ name: "a", affinity: { podAffinity } })] }));
@@ -328,7 +328,8 @@ describe("preferences", () => {
     assert.deepEqual(plan.remarks, [
       {
         code: "PreferenceLeftOut",
-        reason: "preferred pod affinity is not planned for: the pods are placed without it",
+        reason:
+          "pod affinity over topology.kubernetes.io/zone to pods of default with app=cache cannot be met: the pods are placed without it",
         pods: ["default/a"],
       },
     ]);
@@ -745,37 +746,7 @@ describe("rules of the single host", () => {
 });
 
 describe("rules that are not planned for refuse the pod by name", () => {
-  const selector = { labelSelector: { matchLabels: { app: "x" } } };
   const cases: [string, Parameters<typeof pod>[0]][] = [
-    [
-      "TopologySpreadNotPlanned",
-      {
-        name: "p",
-        topologySpreadConstraints: [
-          { maxSkew: 1, topologyKey: ZONE_LABEL, whenUnsatisfiable: "DoNotSchedule", ...selector },
-        ],
-      },
-    ],
-    [
-      "PodAffinityNotPlanned",
-      {
-        name: "p",
-        affinity: {
-          podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: ZONE_LABEL, ...selector }] },
-        },
-      },
-    ],
-    [
-      "PodAntiAffinityNotPlanned",
-      {
-        name: "p",
-        affinity: {
-          podAntiAffinity: {
-            requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: ZONE_LABEL, ...selector }],
-          },
-        },
-      },
-    ],
     ["ResourceClaimsNotPlanned", { name: "p", resourceClaims: [{ name: "gpu" }] }],
     [
       "VolumeClaimUnusable",

@@ -3,13 +3,16 @@ import type { Pod } from "../../model/core.ts";
 import { keyOf } from "../../model/object.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { podsToPlace } from "../fit/pods-to-place.ts";
+import { specKey } from "../fit/spec-key.ts";
+import { ownRulesOf, type RuleReading } from "../fit/topology-rules.ts";
+import { bestDeal, type DealtPacking } from "./best-deal.ts";
 import { lowerBound } from "./lower-bound.ts";
 import type { Packing } from "./packing-problem.ts";
-import { searchPacking } from "./packing-search.ts";
+import type { SearchOptions } from "./packing-search.ts";
 import { ClaimMaker, deal } from "./planned-claims.ts";
-import { poolsOf } from "./pools.ts";
+import { type Pool, poolsOf } from "./pools.ts";
 import type { PlannedClaim, ProvisionPlan, Refusal } from "./provision-plan.ts";
-import { type Reduction, reduce } from "./reduce.ts";
+import { clusterFacts, type Reduction } from "./reduce.ts";
 import { explainHopeless, explainLeft, explainPoolWithoutTypes, type Reason } from "./refusals.ts";
 
 const DEFAULT_SURCHARGE = 0.01;
@@ -23,10 +26,14 @@ export function planProvisioning(snapshot: Snapshot): ProvisionPlan {
   const { pods, refused, ignored } = podsToPlace(snapshot);
   // 2. Where nodes can be bought.
   const { pools, idle } = poolsOf(snapshot);
-  // 3. Pods become classes, types become shapes, nodes become bins.
-  const reduction = reduce(snapshot, pods, pools);
+  // 3. Pods become classes, types become shapes, nodes become bins; rules between pods are dealt with domain by domain.
   // 4. Which nodes to buy and what goes where, in numbers.
-  const packing = searchPacking(reduction.problem, {
+  const {
+    reduction,
+    packing,
+    deal: dealt,
+    wishesLeftOut,
+  } = decide(snapshot, pods, pools, {
     surchargePerNode: snapshot.settings.surchargePerNode ?? DEFAULT_SURCHARGE,
     surchargeShareMax: SURCHARGE_SHARE_MAX,
     steps: snapshot.settings.searchSteps ?? DEFAULT_STEPS,
@@ -36,7 +43,8 @@ export function planProvisioning(snapshot: Snapshot): ProvisionPlan {
   // 6. Every pod that stays behind gets its reason.
   const unschedulable: Refusal[] = [
     ...refused.map(({ pod, problem }) => ({ pod: keyOf(pod), ...problem })),
-    ...reduction.hopeless.flatMap((one) => refuseAll(one.pods, explainHopeless(one, reduction, idle, snapshot))),
+    ...dealt.hopeless.flatMap((one) => refuseAll(one.pods, explainHopeless(one, reduction, idle, snapshot))),
+    ...dealt.undealt.flatMap((one) => refuseAll(one.pods, one.reason)),
     ...named.refusals,
   ];
   return {
@@ -47,10 +55,38 @@ export function planProvisioning(snapshot: Snapshot): ProvisionPlan {
     poolsWithoutTypes: pools.flatMap((pool, index) =>
       (reduction.columns[index]?.count ?? 0) > 0 ? [] : [{ nodePool: pool.name, ...explainPoolWithoutTypes(pool) }],
     ),
-    remarks: remarksOf(reduction),
+    remarks: remarksOf(wishesLeftOut),
     pricePerHour: sumOfPrices(named.claims),
     lowerBoundPerHour: Math.min(lowerBound(reduction.boundProblem, named.placed), sumOfPrices(named.claims)),
   };
+}
+
+type Decision = DealtPacking & { wishesLeftOut: { text: string; pods: readonly Pod[] }[] };
+
+/** The best deal and packing. Workloads whose wishes left pods without a node give them all up, and it is done again. */
+function decide(snapshot: Snapshot, pods: readonly Pod[], pools: readonly Pool[], options: SearchOptions): Decision {
+  const givenUp = new Set<string>();
+  const respectsWishes = snapshot.settings.preferencePolicy === "Respect";
+  const reading: RuleReading = { view: snapshot.view, respectsWishes, hasGivenUp: (pod) => givenUp.has(specKey(pod)) };
+  const wishesLeftOut: Decision["wishesLeftOut"] = [];
+  const first = bestDeal(clusterFacts(snapshot, pods, pools, reading), options);
+  if (respectsWishes) {
+    for (const pod of withoutPlace(first)) {
+      const wishes = givenUp.has(specKey(pod)) ? [] : ownRulesOf(pod, reading).filter(({ isWish }) => isWish);
+      if (wishes.length === 0) continue;
+      givenUp.add(specKey(pod));
+      const same = pods.filter((other) => specKey(other) === specKey(pod));
+      for (const { text } of wishes) wishesLeftOut.push({ text, pods: same });
+    }
+  }
+  const final = givenUp.size === 0 ? first : bestDeal(clusterFacts(snapshot, pods, pools, reading), options);
+  wishesLeftOut.push(...final.deal.dropped);
+  return { ...final, wishesLeftOut };
+}
+
+function withoutPlace({ deal: dealt, reduction, packing }: DealtPacking): readonly Pod[] {
+  const { left } = deal(reduction, packing);
+  return [...[...left.values()].flat(), ...[...dealt.undealt, ...dealt.hopeless].flatMap((one) => one.pods)];
 }
 
 type Named = {
@@ -85,7 +121,7 @@ function nameAll(snapshot: Snapshot, reduction: Reduction, packing: Packing): Na
   for (const [c, pods] of left) {
     const podClass = reduction.classes[c];
     if (podClass === undefined) continue;
-    placed[c] = (placed[c] ?? 0) - pods.length;
+    placed[c] = (placed[c] ?? 0) - pods.length / podClass.unit;
     refusals.push(...refuseAll(pods, explainLeft(podClass, reduction)));
   }
   return {
@@ -113,14 +149,12 @@ function sumOfPrices(claims: readonly PlannedClaim[]): number {
   return millionths / 1e6;
 }
 
-function remarksOf(reduction: Reduction): ProvisionPlan["remarks"] {
+function remarksOf(leftOut: readonly { text: string; pods: readonly Pod[] }[]): ProvisionPlan["remarks"] {
   const byWish = new Map<string, string[]>();
-  for (const { wishes, pods } of reduction.classes) {
-    for (const wish of wishes) byWish.set(wish, [...(byWish.get(wish) ?? []), ...pods.map(keyOf)]);
-  }
+  for (const { text, pods } of leftOut) byWish.set(text, [...(byWish.get(text) ?? []), ...pods.map(keyOf)]);
   return [...byWish.keys()].sort(byText).map((wish) => ({
     code: "PreferenceLeftOut",
-    reason: `${wish} is not planned for: the pods are placed without it`,
-    pods: [...(byWish.get(wish) ?? [])].sort(byText),
+    reason: `${wish} cannot be met: the pods are placed without it`,
+    pods: [...new Set(byWish.get(wish))].sort(byText),
   }));
 }

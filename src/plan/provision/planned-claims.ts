@@ -16,6 +16,7 @@ import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { claimName } from "./claim-name.ts";
 import { type ClaimType, ClaimTypes, capacityTypesOf, pinned, worthListing } from "./claim-types.ts";
 import { unmetMinValues } from "./min-values.ts";
+import { podsOfUnits } from "./packed-class.ts";
 import type { FilledNode, Packing } from "./packing-problem.ts";
 import type { Pool } from "./pools.ts";
 import type { PlannedClaim } from "./provision-plan.ts";
@@ -35,14 +36,15 @@ export function deal(
     const pods: Pod[] = [];
     for (const { podClass, count } of node.content) {
       const from = next[podClass] ?? 0;
-      pods.push(...(reduction.classes[podClass]?.pods.slice(from, from + count) ?? []));
+      const one = reduction.classes[podClass];
+      if (one !== undefined) pods.push(...podsOfUnits(one, from, count));
       next[podClass] = from + count;
     }
     return { node, pods };
   });
   const left = new Map<number, readonly Pod[]>();
-  reduction.classes.forEach(({ pods }, c) => {
-    const placed = next[c] ?? 0;
+  reduction.classes.forEach(({ pods, unit }, c) => {
+    const placed = (next[c] ?? 0) * unit;
     if (placed < pods.length) left.set(c, pods.slice(placed));
   });
   return { dealt, left };
@@ -153,13 +155,29 @@ function growth(pool: Pool | undefined, type: number, planned: number, resource:
   return (pool?.types[type]?.capacity[resource] ?? 0) - (pool?.types[planned]?.capacity[resource] ?? 0);
 }
 
-/** Per class on the node the first of its alternatives that the kind meets; sorted, without repeats. */
+/**
+ * Per class on the node the first of its alternatives that the kind meets, and the domains that its rules were planned for;
+ * sorted, without repeats.
+ */
 function chosenTerms(reduction: Reduction, node: FilledNode, kind: number): number[] {
+  const { classes, stages, kinds, topology } = reduction;
   const chosen = new Set<number>();
-  for (const { podClass, stage } of node.content) {
-    const level = reduction.stages[podClass]?.[stage]?.level ?? 0;
-    const term = reduction.classes[podClass]?.levelTerms[level]?.find((one) => reduction.kinds[kind]?.meets[one] === 1);
+  const meets = kinds[kind]?.meets;
+  const chooseFrom = (terms: readonly number[] | undefined): boolean => {
+    const term = terms?.find((one) => meets?.[one] === 1);
     if (term !== undefined) chosen.add(term);
+    return term !== undefined;
+  };
+  for (const { podClass, stage } of node.content) {
+    const one = classes[podClass];
+    if (one === undefined) continue;
+    const level = stages[podClass]?.[stage]?.level ?? 0;
+    if (one.unit === 1 && one.parts.length === 1) chooseFrom(one.levelTerms[level]);
+    else for (const { levelTerms } of one.parts) levelTerms.some(chooseFrom);
+    for (const key of one.pinned) {
+      const pin = topology.pinTerms[key]?.[topology.kindValue[key]?.[kind] ?? -1];
+      if (pin !== undefined) chosen.add(pin);
+    }
   }
   return [...chosen].sort((a, b) => a - b);
 }

@@ -13,7 +13,8 @@ import { formatTaint, untoleratedHardTaint } from "../../model/taints.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { isSoldOut, typeMisfit } from "./columns.ts";
 import type { IdlePool, Pool } from "./pools.ts";
-import { type NumberedClass, needOf, type Reduction, tolerates } from "./reduce.ts";
+import type { ClusterFacts } from "./reduce.ts";
+import { type NumberedClass, needOf, tolerates } from "./stages.ts";
 
 /** A stable code, and a sentence with its numbers. */
 export type Reason = { code: string; reason: string };
@@ -37,7 +38,7 @@ const POOLS_NAMED_MAX = 5;
 /** Why no pod of the class fits on anything that can be bought. */
 export function explainHopeless(
   one: NumberedClass,
-  reduction: Reduction,
+  reduction: ClusterFacts,
   idle: readonly IdlePool[],
   snapshot: Snapshot,
 ): Reason {
@@ -51,7 +52,7 @@ export function explainHopeless(
 }
 
 /** Why a pod that would fit was left over. */
-export function explainLeft(one: NumberedClass, reduction: Reduction): Reason {
+export function explainLeft(one: NumberedClass, reduction: ClusterFacts): Reason {
   const { shapeTable, kinds, pools } = reduction;
   const open = new Set(
     kinds.flatMap((kind, k) => (shapeTable.holds(k, needOf(one, reduction.dimensions)) ? [kind.pool] : [])),
@@ -101,7 +102,7 @@ function poolReason(
   one: NumberedClass,
   pool: Pool,
   index: number,
-  reduction: Reduction,
+  reduction: ClusterFacts,
   snapshot: Snapshot,
 ): PoolReason {
   const last = one.levels.length - 1;
@@ -124,7 +125,7 @@ function requirementReason(
   one: NumberedClass,
   pool: Pool,
   index: number,
-  reduction: Reduction,
+  reduction: ClusterFacts,
   snapshot: Snapshot,
 ): PoolReason {
   const columns = reduction.columns[index]?.count ?? 0;
@@ -175,7 +176,7 @@ function knownLabels(pool: Pool, snapshot: Snapshot): ReadonlySet<string> {
   return known;
 }
 
-function sizeReason(one: NumberedClass, pool: Pool, kinds: readonly number[], reduction: Reduction): PoolReason {
+function sizeReason(one: NumberedClass, pool: Pool, kinds: readonly number[], reduction: ClusterFacts): PoolReason {
   const need = needOf(one, reduction.dimensions);
   const types = kinds.flatMap((k) => reduction.kindTypes[k] ?? []);
   const names = reduction.dimensions.names;

@@ -1,0 +1,91 @@
+import { byText } from "../../base/order.ts";
+import type { Pod } from "../../model/core.ts";
+import { specKey } from "./spec-key.ts";
+import {
+  isPerHostRule,
+  labelsLookedAt,
+  type OwnRule,
+  ownRulesOf,
+  type RuleReading,
+  ruleSelects,
+  type TopologyRule,
+} from "./topology-rules.ts";
+
+/** The rules among the pods to place that are about domains, and which of them concern a pod. */
+export type TopologyRules = {
+  /** Sorted by id. Spread and anti-affinity over hosts are not here: they are told as amounts. */
+  readonly rules: readonly TopologyRule[];
+  /** Labels that decide which rules concern a pod; equal values of these and an equal spec make equal rules. */
+  readonly labelKeys: readonly string[];
+  /** Undefined when no rule concerns the pod. */
+  of(pod: Pod): ClassTopology | undefined;
+};
+
+/** Which rules concern the pods of a class. Numbers are places in the list of rules. */
+export type ClassTopology = {
+  /** Hard ones first, then wishes in the order in which they are given up. */
+  readonly owns: readonly { rule: number; isWish: boolean; text: string }[];
+  /** Rules that count such a pod. */
+  readonly selectedBy: readonly number[];
+  /** Equal for equal lists. */
+  readonly text: string;
+};
+
+/** Reads every workload once, however many pods it has. */
+export function topologyRulesOf(pods: readonly Pod[], reading: RuleReading): TopologyRules {
+  const found = new Map<string, TopologyRule>();
+  const labelKeys = new Set<string>();
+  const specs = new Map<string, readonly string[]>();
+  const seen = new Set<string>();
+  for (const pod of pods) {
+    if (pod.spec.affinity === undefined && pod.spec.topologySpreadConstraints === undefined) continue;
+    const spec = specKey(pod);
+    let own = specs.get(spec);
+    if (own === undefined) {
+      own = ownLabelKeys(pod);
+      specs.set(spec, own);
+      for (const key of labelsLookedAt(pod)) labelKeys.add(key);
+    }
+    const full =
+      own.length === 0 ? spec : `${spec}\n${own.map((key) => pod.metadata.labels?.[key] ?? "\n").join("\t")}`;
+    if (seen.has(full)) continue;
+    seen.add(full);
+    for (const { rule } of domainRules(pod, reading)) found.set(rule.id, rule);
+  }
+  const rules = [...found.keys()].sort(byText).flatMap((id) => found.get(id) ?? []);
+  const index = new Map(rules.map(({ id }, at) => [id, at]));
+  return {
+    rules,
+    labelKeys: [...labelKeys].sort(byText),
+    of: (pod) => (rules.length === 0 ? undefined : topologyOf(pod, rules, index, reading)),
+  };
+}
+
+function topologyOf(
+  pod: Pod,
+  rules: readonly TopologyRule[],
+  index: ReadonlyMap<string, number>,
+  reading: RuleReading,
+): ClassTopology | undefined {
+  const owns = domainRules(pod, reading).map(({ rule, isWish, text }) => ({
+    rule: index.get(rule.id) ?? 0,
+    isWish,
+    text,
+  }));
+  const selectedBy = rules.flatMap((rule, at) => (ruleSelects(rule, pod) ? [at] : []));
+  if (owns.length === 0 && selectedBy.length === 0) return undefined;
+  const text = `${owns.map(({ rule, isWish }) => `${rule}${isWish ? "?" : ""}`).join()}|${selectedBy.join()}`;
+  return { owns, selectedBy, text };
+}
+
+/** All but those that are told as amounts of a host. */
+function domainRules(pod: Pod, reading: RuleReading): readonly OwnRule[] {
+  return ownRulesOf(pod, reading).filter(({ rule }) => rule.kind === "near" || !isPerHostRule(rule));
+}
+
+/** Labels of the pod itself that its rules are made of. */
+function ownLabelKeys({ spec }: Pod): readonly string[] {
+  const { topologySpreadConstraints = [], affinity } = spec;
+  if (!/matchLabelKeys/i.test(JSON.stringify([topologySpreadConstraints, affinity ?? null]))) return [];
+  return labelsLookedAt({ metadata: { name: "" }, spec } as Pod);
+}

@@ -1,0 +1,91 @@
+import type { DealVariant } from "./deal-domains.ts";
+import { type Deal, dealDomains } from "./deal-domains.ts";
+import type { Packing } from "./packing-problem.ts";
+import { isBetter } from "./packing-problem.ts";
+import { type SearchOptions, searchPacking } from "./packing-search.ts";
+import { type ClusterFacts, type Reduction, reduce } from "./reduce.ts";
+
+export type DealtPacking = { deal: Deal; reduction: Reduction; packing: Packing };
+
+const FIRST: DealVariant = { order: "cost", isEven: false, seed: 1 };
+/** Other ways to deal, for plans that are small enough to try some. */
+const OTHERS: readonly DealVariant[] = [
+  { order: "bins", isEven: false, seed: 1 },
+  { order: "cost", isEven: true, seed: 1 },
+  { order: "lot", isEven: false, seed: 2 },
+  { order: "lot", isEven: false, seed: 3 },
+  { order: "lot", isEven: true, seed: 4 },
+  { order: "lot", isEven: false, seed: 5 },
+  { order: "bins", isEven: true, seed: 6 },
+];
+const SMALL_PODS = 600;
+const MEDIUM_PODS = 3_000;
+/** Share of the effort that each deal gets before the best is known. */
+const TRIAL_SHARE = 1 / 16;
+/** How often a deal is corrected by what found no room. */
+const CORRECTIONS_MAX = 4;
+
+/** Deals the pods to domains in some ways and packs each; the one that leaves the fewest pods, then the cheapest, wins. */
+export function bestDeal(facts: ClusterFacts, options: SearchOptions): DealtPacking {
+  const isCoupled = facts.topology.rules.length > 0;
+  const pods = facts.podClasses.reduce((sum, one) => sum + one.pods.length, 0);
+  const others =
+    !isCoupled || facts.topology.keys.length === 0
+      ? 0
+      : pods <= SMALL_PODS
+        ? OTHERS.length
+        : pods <= MEDIUM_PODS
+          ? 2
+          : 0;
+  if (others === 0) return packed(facts, FIRST, options);
+  const trial = { ...options, steps: options.steps * TRIAL_SHARE };
+  let best: DealtPacking | undefined;
+  let bestVariant = FIRST;
+  for (const variant of [FIRST, ...OTHERS.slice(0, others)]) {
+    const made = packed(facts, variant, trial);
+    if (best !== undefined && !beats(made, best)) continue;
+    best = made;
+    bestVariant = variant;
+  }
+  const whole = packed(facts, bestVariant, options);
+  return best === undefined || !beats(best, whole) ? whole : best;
+}
+
+function beats(a: DealtPacking, b: DealtPacking): boolean {
+  const [left, other] = [leftOf(a), leftOf(b)];
+  return left < other || (left === other && isBetter({ ...a.packing, leftTotal: 0 }, { ...b.packing, leftTotal: 0 }));
+}
+
+function leftOf({ deal, packing }: DealtPacking): number {
+  return packing.leftTotal + deal.undealt.reduce((sum, { pods }) => sum + pods.length, 0);
+}
+
+/**
+ * A deal and its packing. Where the packing found less room in a domain than the deal thought, the deal is made again with
+ * that in mind: pods that stay behind must not leave others out of balance.
+ */
+function packed(facts: ClusterFacts, variant: DealVariant, options: SearchOptions): DealtPacking {
+  const caps = new Map<string, number>();
+  for (let correction = 0; ; correction += 1) {
+    const deal = dealDomains(facts, variant, caps);
+    const reduction = reduce(facts, deal.classes);
+    const packing = searchPacking(reduction.problem, options);
+    if (correction >= CORRECTIONS_MAX || !learnCaps(deal, packing, caps)) return { deal, reduction, packing };
+  }
+}
+
+/** Takes down how many pods each left-over class found room for; false when there is nothing new to learn. */
+function learnCaps({ classes, placesOf }: Deal, packing: Packing, caps: Map<string, number>): boolean {
+  let isNew = false;
+  for (const [c, left] of packing.left.entries()) {
+    const one = classes[c];
+    if (left === 0 || one === undefined || one.pinned.length === 0) continue;
+    for (const id of placesOf.get(one.key) ?? []) {
+      const room = one.pods.length / one.unit - left;
+      if ((caps.get(id) ?? Number.POSITIVE_INFINITY) <= room) continue;
+      caps.set(id, room);
+      isNew = true;
+    }
+  }
+  return isNew;
+}

@@ -1,0 +1,365 @@
+import { byText } from "../../base/order.ts";
+import { Random } from "../../base/random.ts";
+import type { Pod } from "../../model/core.ts";
+import { isPerHostRule } from "../fit/topology-rules.ts";
+import { type Choice, capOf, type DealClass, type Dealt, type Place } from "./deal-class.ts";
+import { DomainTally } from "./domain-tally.ts";
+import { bundledClasses } from "./host-bundles.ts";
+import { packedClasses } from "./pack-dealt.ts";
+import type { PackedClass } from "./packed-class.ts";
+import type { ClusterFacts } from "./reduce.ts";
+import type { Reason } from "./refusals.ts";
+import { whyUndealt } from "./undealt.ts";
+
+/** One way to deal: which domains are tried first, and who chooses first. */
+export type DealVariant = {
+  /** "cost": the cheapest domain; "bins": where nodes stand; else by lot. */
+  order: "cost" | "bins" | "lot";
+  /** True: always the emptiest domain of a spread rule; false: the first that the rule allows. */
+  isEven: boolean;
+  seed: number;
+};
+
+export type Deal = {
+  classes: readonly PackedClass[];
+  /** Pods that no rule-abiding domain was left for. */
+  undealt: readonly { pods: readonly Pod[]; reason: Reason }[];
+  /** Classes of which no pod fits anywhere, rules or none. */
+  hopeless: readonly PackedClass[];
+  /** Per packed class (its key) the names of the caps that bind it. */
+  placesOf: ReadonlyMap<string, readonly string[]>;
+  /** Wishes that were given up. */
+  dropped: readonly { text: string; pods: readonly Pod[] }[];
+};
+
+/** How many pods at most a class may send to a place: what an earlier packing found room for. */
+export type Caps = ReadonlyMap<string, number>;
+
+/** Rounds in which pods that found no domain try again, as others may have opened one. */
+const ROUNDS_MAX = 4;
+
+/**
+ * Decides the domain of every pod that a rule between pods binds; the packing then knows no such rule. Classes on which
+ * others wait go first. Within a class each pod takes the best place that all its rules allow; where there is none, wishes
+ * are given up one after the other.
+ */
+export function dealDomains(facts: ClusterFacts, variant: DealVariant, caps: Caps): Deal {
+  const { classes, refused } = bundledClasses(facts);
+  const table = new Dealer(facts, classes, variant, caps);
+  const order = inOrder(facts, table.seats);
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    let hasProgress = false;
+    for (const seat of order) if (seat.next < seat.units && table.serve(seat)) hasProgress = true;
+    if (!hasProgress || order.every(({ next, units }) => next >= units)) break;
+  }
+  const hopeful = table.seats.filter(({ one }) => one.reach.stages.length > 0);
+  const { classes: made, placesOf } = packedClasses(facts, table.dealt);
+  return {
+    classes: made,
+    placesOf,
+    undealt: [
+      ...refused,
+      ...hopeful.flatMap((seat) => {
+        const pods = seat.one.pods.slice(seat.next * seat.one.unit);
+        return pods.length === 0 ? [] : [{ pods, reason: whyUndealt(facts, table.tally, seat.one, seat.places) }];
+      }),
+    ],
+    hopeless: table.seats.flatMap(({ one }) => (one.reach.stages.length > 0 ? [] : [asPacked(one)])),
+    dropped: table.dropped,
+  };
+}
+
+function asPacked({ one, pods, unit, parts }: DealClass): PackedClass {
+  return { ...one, pods, unit, parts, pinned: [], stages: [], openStages: [] };
+}
+
+/** A class at the table: where it may go, best first, and how far it has come. */
+export type Seat = {
+  one: DealClass;
+  keys: readonly number[];
+  places: readonly Choice[];
+  units: number;
+  next: number;
+  /** Wishes given up so far. */
+  dropped: number;
+};
+
+class Dealer {
+  readonly #facts: ClusterFacts;
+  readonly #caps: Map<string, number>;
+  readonly #variant: DealVariant;
+  readonly #random: Random;
+  readonly #binRoom: Float64Array;
+  readonly #choices = new Map<string, readonly Choice[]>();
+  readonly #ownersOf = new Map<number, Seat[]>();
+  readonly #appeal = new Map<number, Float64Array>();
+  readonly tally: DomainTally;
+  readonly seats: readonly Seat[];
+  readonly dealt: Dealt[] = [];
+  readonly dropped: { text: string; pods: Pod[] }[] = [];
+
+  constructor(facts: ClusterFacts, classes: readonly DealClass[], variant: DealVariant, caps: Caps) {
+    this.#facts = facts;
+    this.#caps = new Map(caps);
+    this.#variant = variant;
+    this.#random = new Random(variant.seed);
+    this.#binRoom = Float64Array.from(facts.placement.binRoom);
+    this.tally = new DomainTally(facts);
+    this.seats = classes.map((one) => this.#seat(one));
+    for (const seat of this.seats) {
+      for (const { rule } of seat.one.owns) {
+        const owners = this.#ownersOf.get(rule);
+        if (owners === undefined) this.#ownersOf.set(rule, [seat]);
+        else owners.push(seat);
+      }
+    }
+  }
+
+  #seat(one: DealClass): Seat {
+    const { keyOf, rules } = this.#facts.topology;
+    const own = one.owns.map(({ rule }) => keyOf[rule] ?? -1);
+    const counted = [...one.selected.keys()].filter(
+      (rule) => rules[rule]?.kind !== "spread" || this.#isSettled(one, rule),
+    );
+    const keys = [...new Set([...own, ...counted.map((rule) => keyOf[rule] ?? -1)])].filter((key) => key >= 0);
+    keys.sort((a, b) => a - b);
+    const id = `${one.reach.key} ${keys.join()}`;
+    const places = this.#choices.get(id) ?? this.#choicesOf(one, keys);
+    this.#choices.set(id, places);
+    return { one, keys, places, units: one.pods.length / one.unit, next: 0, dropped: 0 };
+  }
+
+  /** A pod that can be in one domain only is counted by the rules of others as well. */
+  #isSettled(one: DealClass, rule: number): boolean {
+    const key = this.#facts.topology.keyOf[rule] ?? -1;
+    if (key < 0) return false;
+    const id = `${one.reach.key} ${key}`;
+    const places = this.#choices.get(id) ?? this.#choicesOf(one, [key]);
+    this.#choices.set(id, places);
+    return places.length === 1;
+  }
+
+  #choicesOf({ reach }: DealClass, keys: readonly number[]): readonly Choice[] {
+    const { kindValue, binValue } = this.#facts.topology;
+    const found = new Map<string, Choice & { bins: number[] }>();
+    const at = (values: readonly number[]): Choice & { bins: number[] } => {
+      const id = values.join();
+      const known = found.get(id);
+      if (known !== undefined) return known;
+      const place = new Map(keys.map((key, i) => [key, values[i] ?? -1]));
+      const made = { place, rank: 1e6, cost: Number.POSITIVE_INFINITY, bins: [], hasKinds: false, id };
+      found.set(id, made);
+      return made;
+    };
+    reach.rankOfKind.forEach((rank, k) => {
+      if (rank < 0) return;
+      const choice = at(keys.map((key) => kindValue[key]?.[k] ?? -1));
+      choice.hasKinds = true;
+      if (rank < choice.rank) choice.cost = Number.POSITIVE_INFINITY;
+      choice.rank = Math.min(choice.rank, rank);
+      if (rank === choice.rank) choice.cost = Math.min(choice.cost, reach.costOfKind[k] ?? 0);
+    });
+    reach.rankOfBin.forEach((rank, b) => {
+      if (rank < 0) return;
+      const choice = at(keys.map((key) => binValue[key]?.[b] ?? -1));
+      choice.bins.push(b);
+      choice.rank = Math.min(choice.rank, rank);
+      if (this.#variant.order === "bins") choice.cost = 0;
+    });
+    return this.#sorted([...found.values()]);
+  }
+
+  #sorted(choices: readonly Choice[]): readonly Choice[] {
+    const lots = new Map(
+      choices.map((choice) => [choice, this.#variant.order === "lot" ? this.#random.fraction() : 0]),
+    );
+    const lot = (choice: Choice): number => lots.get(choice) ?? 0;
+    return [...choices].sort(
+      (a, b) => a.rank - b.rank || lot(a) - lot(b) || (a.cost === b.cost ? 0 : a.cost - b.cost) || byText(a.id, b.id),
+    );
+  }
+
+  /** Deals out what can be dealt; true when that is anything. */
+  serve(seat: Seat): boolean {
+    if (seat.places.length === 0) return false;
+    if (seat.keys.length === 0) {
+      this.#give(seat, seat.units, []);
+      return true;
+    }
+    if (this.#isOpen(seat)) return this.#serveOpen(seat);
+    const before = seat.next;
+    const counts = new Map<Choice, number>();
+    while (seat.next + total(counts) < seat.units) {
+      const choice = this.#best(seat);
+      if (choice === undefined) break;
+      counts.set(choice, (counts.get(choice) ?? 0) + 1);
+      this.tally.note(seat.one, [choice.place], 1);
+      this.#use(seat, choice);
+    }
+    for (const [choice, count] of counts) this.#give(seat, count, [choice.place]);
+    return seat.next > before;
+  }
+
+  #isOpen({ one, keys }: Seat): boolean {
+    const { rules } = this.#facts.topology;
+    const isSought = [...one.selected.keys()].some(
+      (rule) => rules[rule]?.kind === "near" && !isPerHostRule(rules[rule]),
+    );
+    return one.owns.length === 0 && keys.length === 1 && !isSought;
+  }
+
+  /** Pods that only have to keep away from others may go to any domain that is left. */
+  #serveOpen(seat: Seat): boolean {
+    const places = seat.places.filter(({ place }) => this.tally.isWelcome(seat.one, place)).map(({ place }) => place);
+    if (places.length === 0) return false;
+    const units = seat.units - seat.next;
+    this.tally.note(seat.one, places, units);
+    this.#give(seat, units, places);
+    return true;
+  }
+
+  #give(seat: Seat, units: number, places: readonly Place[]): void {
+    const { unit, pods } = seat.one;
+    const given = pods.slice(seat.next * unit, (seat.next + units) * unit);
+    this.dealt.push({ one: seat.one, pods: given, keys: seat.keys, places });
+    seat.next += units;
+  }
+
+  /** The best place that the rules allow now; gives up wishes where none is. */
+  #best(seat: Seat): Choice | undefined {
+    const wishes = seat.one.owns.filter(({ isWish }) => isWish);
+    for (;;) {
+      const kept = seat.one.owns.filter((own) => !own.isWish || wishes.indexOf(own) >= seat.dropped);
+      const choice = this.#bestUnder(seat, kept);
+      if (choice !== undefined || seat.dropped >= wishes.length) return choice;
+      const given = wishes[seat.dropped];
+      const pods = seat.one.pods.slice(seat.next * seat.one.unit);
+      if (given !== undefined) this.dropped.push({ text: given.text, pods });
+      seat.dropped += 1;
+    }
+  }
+
+  #bestUnder(seat: Seat, owns: DealClass["owns"]): Choice | undefined {
+    const { rules, keyOf } = this.#facts.topology;
+    const seeks = this.#soughtBy(seat, owns);
+    let best: Choice | undefined;
+    let bestAppeal = Number.NEGATIVE_INFINITY;
+    for (const choice of seat.places) {
+      if (!this.#hasRoom(seat, choice) || !this.tally.isWelcome(seat.one, choice.place)) continue;
+      if (!owns.every(({ rule }) => (keyOf[rule] ?? -1) < 0 || this.tally.allowsOwn(seat.one, rule, choice.place)))
+        continue;
+      let appeal = 0;
+      for (const rule of seeks) appeal += 1e6 * (this.#appealOf(rule)[choice.place.get(keyOf[rule] ?? -1) ?? -1] ?? 0);
+      if (this.#variant.isEven) {
+        for (const { rule } of owns) {
+          if (rules[rule]?.kind !== "spread") continue;
+          appeal -= this.tally.countsOf(rule)[choice.place.get(keyOf[rule] ?? -1) ?? -1] ?? 0;
+        }
+      }
+      if (appeal > bestAppeal) {
+        best = choice;
+        bestAppeal = appeal;
+      }
+      if (seeks.length === 0 && !this.#variant.isEven) break;
+    }
+    return best;
+  }
+
+  /** Rules of affinity that look for a first pod, which this one would be. */
+  #soughtBy(seat: Seat, owns: DealClass["owns"]): readonly number[] {
+    const { rules, keyOf } = this.#facts.topology;
+    const sought: number[] = [];
+    for (const rule of seat.one.selected.keys()) {
+      if (rules[rule]?.kind === "near" && (keyOf[rule] ?? -1) >= 0 && this.tally.totalOf(rule) === 0) sought.push(rule);
+    }
+    for (const { rule } of owns) {
+      // A place where several of the pods it has to be near to are does for all of them.
+      if (rules[rule]?.kind === "near" && !sought.includes(rule) && (keyOf[rule] ?? -1) >= 0) sought.push(rule);
+    }
+    return sought;
+  }
+
+  /** Per value of the rule's label: how many pods that own the rule could be there. */
+  #appealOf(rule: number): Float64Array {
+    const known = this.#appeal.get(rule);
+    if (known !== undefined) return known;
+    const key = this.#facts.topology.keyOf[rule] ?? -1;
+    const appeal = new Float64Array(this.#facts.topology.values[key]?.length ?? 0);
+    for (const { places, units } of this.#ownersOf.get(rule) ?? []) {
+      const values = new Set(places.map(({ place }) => place.get(key) ?? -1));
+      for (const v of values) if (v >= 0) appeal[v] = (appeal[v] ?? 0) + units;
+    }
+    this.#appeal.set(rule, appeal);
+    return appeal;
+  }
+
+  #hasRoom(seat: Seat, choice: Choice): boolean {
+    const cap = this.#caps.get(capOf(seat.one, choice.place));
+    if (cap !== undefined && cap <= 0) return false;
+    return choice.hasKinds || this.#binFor(seat, choice) >= 0;
+  }
+
+  /** Where nothing can be bought, the room on nodes is what there is. */
+  #binFor({ one }: Seat, { bins }: Choice): number {
+    const { need } = one.reach;
+    return bins.find((b) => need.every((amount, d) => amount <= (this.#binRoom[b * need.length + d] ?? 0))) ?? -1;
+  }
+
+  #use(seat: Seat, choice: Choice): void {
+    const id = capOf(seat.one, choice.place);
+    const cap = this.#caps.get(id);
+    if (cap !== undefined) this.#caps.set(id, cap - 1);
+    if (choice.hasKinds) return;
+    const { need } = seat.one.reach;
+    const bin = this.#binFor(seat, choice);
+    for (let d = 0; d < need.length; d += 1) {
+      const at = bin * need.length + d;
+      this.#binRoom[at] = (this.#binRoom[at] ?? 0) - (need[d] ?? 0);
+    }
+  }
+}
+
+function total(counts: ReadonlyMap<Choice, number>): number {
+  let sum = 0;
+  for (const count of counts.values()) sum += count;
+  return sum;
+}
+
+/**
+ * Those go first on whom others wait: pods that others must be near to, owners of anti-affinity before those they repel.
+ * Then those with the fewest places, and the largest.
+ */
+function inOrder(facts: ClusterFacts, seats: readonly Seat[]): readonly Seat[] {
+  const { rules } = facts.topology;
+  const turn = new Map<Seat, number>(seats.map((seat) => [seat, 0]));
+  const latest = new Float64Array(rules.length);
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    for (const seat of seats) {
+      const own = turn.get(seat) ?? 0;
+      const owned = new Set(seat.one.owns.map(({ rule }) => rule));
+      for (const rule of owned) if (rules[rule]?.kind === "apart") latest[rule] = Math.max(latest[rule] ?? 0, own + 1);
+      for (const rule of seat.one.selected.keys()) {
+        if (rules[rule]?.kind !== "apart" && !owned.has(rule)) latest[rule] = Math.max(latest[rule] ?? 0, own + 1);
+      }
+    }
+    for (const seat of seats) {
+      const owned = new Set(seat.one.owns.map(({ rule }) => rule));
+      let own = turn.get(seat) ?? 0;
+      for (const rule of owned) {
+        if (rules[rule]?.kind !== "apart" && !seat.one.selected.has(rule)) own = Math.max(own, latest[rule] ?? 0);
+      }
+      for (const rule of seat.one.selected.keys()) {
+        if (rules[rule]?.kind === "apart" && !owned.has(rule)) own = Math.max(own, latest[rule] ?? 0);
+      }
+      turn.set(seat, own);
+    }
+  }
+  const size = ({ one }: Seat): number => one.reach.need[0] ?? 0;
+  return [...seats].sort(
+    (a, b) =>
+      (turn.get(a) ?? 0) - (turn.get(b) ?? 0) ||
+      a.places.length - b.places.length ||
+      size(b) - size(a) ||
+      byText(a.one.one.key, b.one.one.key),
+  );
+}

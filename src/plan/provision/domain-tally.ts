@@ -1,0 +1,118 @@
+import { untoleratedHardTaint } from "../../model/taints.ts";
+import { requiredTerms } from "../fit/levels.ts";
+import type { DealClass, Place } from "./deal-class.ts";
+import type { ClusterFacts } from "./reduce.ts";
+
+/**
+ * What stands where while pods are dealt to domains: per rule and value the pods that count, and those that want nobody
+ * near. Everything is a counter, so a question costs a few numbers whatever is placed.
+ */
+export class DomainTally {
+  readonly #facts: ClusterFacts;
+  readonly #counts: readonly Float64Array[];
+  readonly #totals: number[];
+  /** Per rule of anti-affinity and value: pods dealt that own it. */
+  readonly #owners: readonly Float64Array[];
+  readonly #eligible = new Map<string, Int32Array>();
+
+  constructor(facts: ClusterFacts) {
+    this.#facts = facts;
+    this.#counts = facts.topology.counts.map((list) => Float64Array.from(list));
+    this.#totals = [...facts.topology.totals];
+    this.#owners = facts.topology.counts.map((list) => new Float64Array(list.length));
+  }
+
+  countsOf(rule: number): Float64Array {
+    return this.#counts[rule] ?? new Float64Array();
+  }
+
+  totalOf(rule: number): number {
+    return this.#totals[rule] ?? 0;
+  }
+
+  /** True when the class's own rule lets a pod into the place. */
+  allowsOwn(one: DealClass, rule: number, place: Place): boolean {
+    const { rules, keyOf } = this.#facts.topology;
+    const about = rules[rule];
+    const at = place.get(keyOf[rule] ?? -1) ?? -1;
+    if (about === undefined || at < 0) return about?.kind === "apart";
+    const count = this.#counts[rule]?.[at] ?? 0;
+    if (about.kind === "apart") return count === 0;
+    const own = one.selected.get(rule) ?? 0;
+    if (about.kind === "near") return count > 0 || (own > 0 && this.totalOf(rule) === 0);
+    return count + own - this.leastOf(one, rule) <= about.maxSkew;
+  }
+
+  /** True when no pod that owns the rule keeps the class out of the place. */
+  isWelcome(one: DealClass, place: Place): boolean {
+    const { rules, keyOf } = this.#facts.topology;
+    for (const rule of one.selected.keys()) {
+      if (rules[rule]?.kind !== "apart") continue;
+      const at = place.get(keyOf[rule] ?? -1) ?? -1;
+      if (at >= 0 && (this.#owners[rule]?.[at] ?? 0) > 0) return false;
+    }
+    return true;
+  }
+
+  /** The count of the emptiest domain, as the class sees it. */
+  leastOf(one: DealClass, rule: number): number {
+    const domains = this.domainsOf(one, rule);
+    if (domains.length < (this.#facts.topology.rules[rule]?.minDomains ?? 0)) return 0;
+    let least = Number.POSITIVE_INFINITY;
+    const counts = this.countsOf(rule);
+    for (const v of domains) least = Math.min(least, counts[v] ?? 0);
+    return least === Number.POSITIVE_INFINITY ? 0 : least;
+  }
+
+  /** Domains that count for the class: where nodes stand that do, and where one could be bought for it. */
+  domainsOf(one: DealClass, rule: number): Int32Array {
+    const id = `${rule} ${one.reach.key}`;
+    const known = this.#eligible.get(id);
+    if (known !== undefined) return known;
+    const { topology } = this.#facts;
+    const present = topology.present[rule] ?? new Uint8Array();
+    const found = new Set<number>();
+    for (let v = 0; v < present.length; v += 1) if (present[v] === 1) found.add(v);
+    for (const k of this.#kindsFor(one)) {
+      const v = topology.kindValue[topology.keyOf[rule] ?? -1]?.[k] ?? -1;
+      if (v >= 0) found.add(v);
+    }
+    const domains = Int32Array.from(found).sort();
+    this.#eligible.set(id, domains);
+    return domains;
+  }
+
+  /** Kinds of which some type would hold a pod, limits and volumes aside. */
+  #kindsFor(one: DealClass): readonly number[] {
+    const { kinds, kindTypes, pools, table } = this.#facts;
+    const need = one.reach.need;
+    return kinds.flatMap(({ pool, meets }, k) => {
+      const fits = one.parts.every(({ sample }) => {
+        if (untoleratedHardTaint(pools[pool]?.taints ?? [], sample.spec.tolerations) !== undefined) return false;
+        return requiredTerms(sample.spec).some((term) => meets[table.add(term)] === 1);
+      });
+      return fits && (kindTypes[k] ?? []).some(({ room }) => need.every((n, d) => n <= (room[d] ?? 0))) ? [k] : [];
+    });
+  }
+
+  /** Takes down that units of the class are in any one of the places. */
+  note(one: DealClass, places: readonly Place[], units: number): void {
+    const { keyOf, rules } = this.#facts.topology;
+    const isSure = places.length === 1;
+    for (const [rule, pods] of one.selected) {
+      this.#totals[rule] = this.totalOf(rule) + pods * units;
+      if (isSure || rules[rule]?.kind === "apart") addAt(this.#counts[rule], places, keyOf[rule] ?? -1, pods * units);
+    }
+    for (const { rule, isWish } of one.owns) {
+      if (!isWish && rules[rule]?.kind === "apart") addAt(this.#owners[rule], places, keyOf[rule] ?? -1, units);
+    }
+  }
+}
+
+function addAt(list: Float64Array | undefined, places: readonly Place[], key: number, amount: number): void {
+  if (list === undefined) return;
+  for (const place of places) {
+    const at = place.get(key) ?? -1;
+    if (at >= 0) list[at] = (list[at] ?? 0) + amount;
+  }
+}

@@ -1,0 +1,174 @@
+import { byText } from "../../base/order.ts";
+import { isTerminal } from "../../model/pod-predicates.ts";
+import { allows, requirement } from "../../model/requirements.ts";
+import { untoleratedHardTaint } from "../../model/taints.ts";
+import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
+import { labelMisfit } from "../fit/label-fit.ts";
+import { requiredTerms } from "../fit/levels.ts";
+import type { TopologyRules } from "../fit/topology-classes.ts";
+import { isPerHostRule, ruleSelects, type TopologyRule } from "../fit/topology-rules.ts";
+import type { LaunchKind } from "./launch-kinds.ts";
+import type { Pool } from "./pools.ts";
+import type { TermTable } from "./term-table.ts";
+
+/** The labels that rules are about, with numbers for their values; every value is a term of the table. */
+export type DomainTable = {
+  readonly keys: readonly string[];
+  readonly values: readonly (readonly string[])[];
+  readonly pinTerms: readonly (readonly number[])[];
+};
+
+/** Rules, domains and what runs in them before anything is placed. */
+export type Topology = DomainTable & {
+  readonly rules: readonly TopologyRule[];
+  /** Per rule: which label, or -1 for the host. */
+  readonly keyOf: readonly number[];
+  /** Per rule and value: pods that count. */
+  readonly counts: readonly Float64Array[];
+  /** Per rule: pods that count, wherever they are. */
+  readonly totals: readonly number[];
+  /** Per rule over hosts: the hosts where such pods are. */
+  readonly hosts: readonly ReadonlySet<string>[];
+  /** Per rule and value: 1 where a node that counts for it stands. */
+  readonly present: readonly Uint8Array[];
+  /** Per label: the value on nodes of each kind, -1 for none; and on each bin. */
+  readonly kindValue: readonly Int32Array[];
+  readonly binValue: readonly Int32Array[];
+};
+
+/** The domains of every rule that is not about hosts. Adds a term per domain to the table. */
+export function domainTableOf(
+  { rules }: TopologyRules,
+  pools: readonly Pool[],
+  nodes: readonly StateNode[],
+  table: TermTable,
+): DomainTable {
+  const keys = [...new Set(rules.filter((rule) => !isPerHostRule(rule)).map(({ key }) => key))].sort(byText);
+  const values = keys.map((key) => [...new Set([...launchable(key, pools), ...standing(key, nodes)])].sort(byText));
+  const pinTerms = keys.map((key, k) =>
+    (values[k] ?? []).map((value) => table.add(new Map([[key, requirement(key, "In", [value])]]))),
+  );
+  return { keys, values, pinTerms };
+}
+
+/** Values that nodes of some pool may have: those that pools and types list. */
+function launchable(key: string, pools: readonly Pool[]): readonly string[] {
+  const found = new Set<string>();
+  for (const pool of pools) {
+    const own = pool.requirements.get(key);
+    let isTyped = false;
+    for (const { requirements } of pool.types) {
+      const typed = requirements.get(key);
+      if (typed === undefined || typed.complement) continue;
+      isTyped = true;
+      for (const value of typed.values) if (own === undefined || allows(own, value)) found.add(value);
+    }
+    if (!isTyped && own !== undefined && !own.complement) for (const value of own.values) found.add(value);
+  }
+  return [...found];
+}
+
+function standing(key: string, nodes: readonly StateNode[]): readonly string[] {
+  return nodes.flatMap(({ labels }) => labels[key] ?? []);
+}
+
+export function topologyOf(
+  snapshot: Snapshot,
+  { rules }: TopologyRules,
+  domains: DomainTable,
+  where: { kinds: readonly LaunchKind[]; bins: readonly StateNode[] },
+): Topology {
+  const { keys, values, pinTerms } = domains;
+  const keyOf = rules.map(({ key }) => keys.indexOf(key));
+  const indexes = values.map((list) => new Map(list.map((value, v) => [value, v])));
+  return {
+    ...domains,
+    rules,
+    keyOf,
+    ...countsOf(snapshot, rules, keyOf, indexes),
+    kindValue: pinTerms.map((terms) =>
+      Int32Array.from(where.kinds, ({ meets }) => terms.findIndex((term) => meets[term] === 1)),
+    ),
+    binValue: keys.map((key, k) =>
+      Int32Array.from(where.bins, ({ labels }) => indexes[k]?.get(labels[key] ?? "\n") ?? -1),
+    ),
+  };
+}
+
+type Counts = Pick<Topology, "counts" | "totals" | "hosts" | "present">;
+
+/** Pods that run on nodes which stay. */
+function countsOf(
+  snapshot: Snapshot,
+  rules: readonly TopologyRule[],
+  keyOf: readonly number[],
+  indexes: readonly ReadonlyMap<string, number>[],
+): Counts {
+  const size = (g: number): number => indexes[keyOf[g] ?? -1]?.size ?? 0;
+  const counts = rules.map((_, g) => new Float64Array(size(g)));
+  const present = rules.map((_, g) => new Uint8Array(size(g)));
+  const totals = rules.map(() => 0);
+  const hosts = rules.map(() => new Set<string>());
+  const terms = rules.map(({ owner }) => requiredTerms(owner.spec));
+  if (rules.length === 0) return { counts, totals, hosts, present };
+  for (const state of snapshot.stateNodes) {
+    if (state.markedForDeletion) continue;
+    const at = rules.map((rule, g) => {
+      if (!countsNode(rule, terms[g] ?? [], state)) return NOWHERE;
+      return possibleValues(rule, state, indexes[keyOf[g] ?? -1]);
+    });
+    for (const [g, places] of at.entries()) {
+      if (places.length === 1) mark(present[g], places[0] ?? 0);
+    }
+    for (const podKey of state.podKeys) {
+      const pod = snapshot.view.pods.get(podKey);
+      if (pod === undefined || isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) continue;
+      for (const [g, rule] of rules.entries()) {
+        if (!ruleSelects(rule, pod)) continue;
+        totals[g] = (totals[g] ?? 0) + 1;
+        hosts[g]?.add(state.hostname);
+        for (const place of at[g] ?? NOWHERE) add(counts[g], place);
+      }
+    }
+  }
+  return { counts, totals, hosts, present };
+}
+
+const NOWHERE: readonly number[] = [];
+
+function mark(list: Uint8Array | undefined, at: number): void {
+  if (list !== undefined) list[at] = 1;
+}
+
+function add(list: Float64Array | undefined, at: number): void {
+  if (list !== undefined) list[at] = (list[at] ?? 0) + 1;
+}
+
+function countsNode(
+  rule: TopologyRule,
+  terms: ReturnType<typeof requiredTerms>,
+  { labels, taints }: StateNode,
+): boolean {
+  if (rule.kind !== "spread") return true;
+  if (rule.honorsAffinity && !terms.some((term) => labelMisfit(term, labels) === undefined)) return false;
+  return !rule.honorsTaints || untoleratedHardTaint(taints, rule.owner.spec.tolerations) === undefined;
+}
+
+/** A node that is on its way may not know its label yet: for anti-affinity it is everywhere that its claim allows. */
+function possibleValues(
+  { kind, key }: TopologyRule,
+  { labels, claim }: StateNode,
+  index: ReadonlyMap<string, number> | undefined,
+): readonly number[] {
+  if (index === undefined) return NOWHERE;
+  const value = labels[key];
+  if (value !== undefined) {
+    const at = index.get(value);
+    return at === undefined ? NOWHERE : [at];
+  }
+  if (kind !== "apart" || claim === undefined) return NOWHERE;
+  const open = claim.spec.requirements.filter((one) => one.key === key);
+  const fits = (candidate: string): boolean =>
+    open.every(({ operator, values }) => allows(requirement(key, operator as "In", values ?? []), candidate));
+  return [...index].flatMap(([candidate, at]) => (fits(candidate) ? [at] : []));
+}
