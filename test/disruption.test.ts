@@ -24,14 +24,14 @@ async function changeTemplates(world: World): Promise<void> {
 
 type Watched = { replaced: number; tooEarly: string[] };
 
-/** Notes claims with pods that go because of drift before each of their replacements is up. */
-function watchReplacements(world: World): Watched {
+/** Notes claims with pods that go for the reason before each of their replacements is up. */
+function watchReplacements(world: World, wanted = "Drifted"): Watched {
   const { state } = world.cluster;
   const watched: Watched = { replaced: 0, tooEarly: [] };
   state.of(NODE_CLAIMS).onChange((before, after) => {
     const isNew = after?.metadata.deletionTimestamp !== undefined && before?.metadata.deletionTimestamp === undefined;
     const reason = after?.status?.conditions?.find(({ type }) => type === "DisruptionReason")?.reason;
-    if (!isNew || after === undefined || reason !== "Drifted") return;
+    if (!isNew || after === undefined || reason !== wanted) return;
     const pods = state.podsOn(after.status?.nodeName ?? "").filter(isReschedulable);
     const replacements = replacementsOf([...state.of(NODE_CLAIMS).values()], after.metadata.name);
     if (replacements.length > 0) watched.replaced += 1;
@@ -95,4 +95,41 @@ describe("a changed template", () => {
       }
     });
   }
+});
+
+describe("nodes near the end of their time", () => {
+  it("are replaced one after the other before their hour, and no pod waits for long", async () => {
+    const world = worldOf({ seed: 11, faults: NO_FAULTS, processes: 1 });
+    try {
+      const api = world.server.api({ user: "user" });
+      world.clock.after(1, async () => {
+        for (const { metadata } of (await api.list(NODE_POOLS)).items) {
+          const body = { spec: { template: { spec: { expireAfter: "3h" } } } };
+          await api.patch(NODE_POOLS, { name: metadata.name }, { type: "merge", body });
+        }
+      });
+      await world.runStory(20 * MINUTE_MS);
+      assert.equal(await world.runUntilQuiet({ atMostMs: QUIET_MS }), true);
+      const first = new Set(world.boughtNodes());
+      const watched = watchReplacements(world, "Expired");
+      let atTheHour = 0;
+      world.cluster.state.of(NODE_CLAIMS).onChange((before, after) => {
+        const isNew =
+          after?.metadata.deletionTimestamp !== undefined && before?.metadata.deletionTimestamp === undefined;
+        if (isNew && !isTrue(after, "DisruptionReason")) atTheHour += 1;
+      });
+      await world.clock.runFor(200 * MINUTE_MS);
+      assert.equal(await world.runUntilQuiet({ atMostMs: QUIET_MS }), true);
+      assert.deepEqual(
+        world.boughtNodes().filter((name) => first.has(name)),
+        [],
+      );
+      assert.ok(watched.replaced > 0);
+      assert.deepEqual(watched.tooEarly, []);
+      assert.equal(atTheHour, 0);
+      assert.deepEqual(world.violations(), []);
+    } finally {
+      world.stop();
+    }
+  });
 });

@@ -35,6 +35,13 @@ export type QueueResult = {
   failure: string | undefined;
 };
 
+export type QueueOptions = {
+  /** Hears of every command with replacements that has ended by itself. */
+  onResult(result: QueueResult): void;
+  /** What has not been deleted yet stays when disruption is paused. */
+  isPaused(reason: ReplacementRecord["reason"], nodePools: readonly string[]): boolean;
+};
+
 /** A command is given up after 80 ms for each node in the queue, at least ten minutes, at most an hour. */
 const COMMAND_MAX_MS = { least: 10 * MINUTE_MS, most: HOUR_MS, perNode: 80 };
 /** Pods are expected on nodes that they should move to for so long after each look. */
@@ -46,7 +53,7 @@ const NOMINATION_MS = 20 * SECOND_MS;
  */
 export class DisruptionQueue {
   readonly #needs: Needs;
-  readonly #onResult: (result: QueueResult) => void;
+  readonly #options: QueueOptions;
   #open: Open[] = [];
   /** Commands that were given up, by their record: they are not found again in the cluster. */
   readonly #givenUp = new Set<string>();
@@ -55,9 +62,9 @@ export class DisruptionQueue {
   /** Existing nodes that pods of these claims should move to. */
   readonly #targets = new Map<string, readonly string[]>();
 
-  constructor(needs: Needs, onResult: (result: QueueResult) => void) {
+  constructor(needs: Needs, options: QueueOptions) {
     this.#needs = needs;
-    this.#onResult = onResult;
+    this.#options = options;
   }
 
   /** Names of the claims that are being disrupted. */
@@ -130,6 +137,7 @@ export class DisruptionQueue {
     const { clock } = this.#needs;
     this.#noteDeleted(open);
     if (open.left.length === 0) return this.#end(open, undefined);
+    if (this.#options.isPaused(open.reason, open.nodePools)) return this.#giveUp(open, "disruption is paused");
     const failed = this.#failedReplacement(open);
     if (failed !== undefined) return this.#end(open, failed);
     const waitsFor = this.#unreadyReplacement(open) ?? this.#protectedPod(open);
@@ -237,30 +245,37 @@ export class DisruptionQueue {
     return nodes.get(nodeByProviderId.get(claim.status?.providerID ?? "") ?? "");
   }
 
-  /** The command is over: carried out, or given up, and then its nodes go back to work. */
+  /** The command is over: carried out, or failed. */
   #end(open: Open, failure: string | undefined): void {
-    const { memory, mirror, metrics, log } = this.#needs;
-    const { reason, consolidationType, replacements } = open;
+    const { reason, consolidationType, replacements, nodePools } = open;
     if (failure !== undefined) {
-      const names = open.left.map(({ metadata }) => metadata.name);
-      log.error("gave up disrupting node(s)", { reason, nodeclaims: names, why: failure });
       const labels = {
         decision: replacements.length === 0 ? "delete" : "replace",
         reason: reason.toLowerCase(),
         consolidation_type: consolidationType,
       };
+      const { metrics } = this.#needs;
       metrics.count("karpenter_voluntary_disruption_queue_failures_total", labels, this.#unreadyCount(open));
-      memory.unmarkForDeletion(names);
-      for (const name of names) this.#targets.delete(name);
-      memory.letGo(replacements);
-      for (const name of replacements) memory.expectNoMore(name);
-      for (const name of replacements) {
-        const record = mirror.live.nodeClaims.get(name)?.metadata.annotations?.[REPLACEMENT_ANNOTATION];
-        if (record !== undefined) this.#givenUp.add(record);
-      }
-      open.left = [];
+      this.#giveUp(open, failure);
     }
-    if (replacements.length > 0) this.#onResult({ reason, nodePools: open.nodePools, failure });
+    if (replacements.length > 0) this.#options.onResult({ reason, nodePools, failure });
+  }
+
+  /** Its nodes go back to work; what was bought stays, and goes when nobody needs it. */
+  #giveUp(open: Open, why: string): void {
+    const { memory, mirror, log } = this.#needs;
+    const { reason, replacements } = open;
+    const names = open.left.map(({ metadata }) => metadata.name);
+    log.error("gave up disrupting node(s)", { reason, nodeclaims: names, why });
+    memory.unmarkForDeletion(names);
+    for (const name of names) this.#targets.delete(name);
+    memory.letGo(replacements);
+    for (const name of replacements) {
+      memory.expectNoMore(name);
+      const record = mirror.live.nodeClaims.get(name)?.metadata.annotations?.[REPLACEMENT_ANNOTATION];
+      if (record !== undefined) this.#givenUp.add(record);
+    }
+    open.left = [];
   }
 
   #unreadyCount({ replacements, left }: Open): number {

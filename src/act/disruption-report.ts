@@ -146,17 +146,25 @@ export function reportCommand({ metrics, log }: ReportNeeds, command: Disruption
 /** Why drifted nodes stay. */
 export function reportDrift({ events, metrics, log }: ReportNeeds, snapshot: Snapshot, plan: DriftPlan): void {
   metrics.gauge("karpenter_voluntary_disruption_eligible_nodes", plan.eligible.length, { reason: "drifted" });
+  reportKept({ events }, plan);
+  const drifted = new Set(plan.eligible.map(({ pool }) => pool.metadata.name));
+  for (const [name, budget] of plan.budgets) {
+    if (drifted.has(name)) reportClosedBudget({ events, metrics, log }, snapshot, name, budget, "Drifted");
+  }
+}
+
+/** Nodes that should go and must not, or whose pods find no other place. */
+export function reportKept(
+  { events }: Pick<Needs, "events">,
+  { blocked, stuck }: Pick<DriftPlan, "blocked" | "stuck">,
+): void {
   const kept = [
-    ...plan.blocked.map(({ state, claim, reason }) => ({ node: state.node, claim, reason })),
-    ...plan.stuck.map(({ candidate, reason }) => ({ ...candidate, reason })),
+    ...blocked.map(({ state, claim, reason }) => ({ node: state.node, claim, reason })),
+    ...stuck.map(({ candidate, reason }) => ({ ...candidate, reason })),
   ];
   for (const { node, claim, reason } of kept) {
     for (const object of node === undefined ? [claim] : [node, claim]) {
       events.record({ object, type: "Normal", reason: "DisruptionBlocked", message: reason });
     }
-  }
-  const drifted = new Set(plan.eligible.map(({ pool }) => pool.metadata.name));
-  for (const [name, budget] of plan.budgets) {
-    if (drifted.has(name)) reportClosedBudget({ events, metrics, log }, snapshot, name, budget, "Drifted");
   }
 }

@@ -1,5 +1,7 @@
+import { RetryError } from "../base/errors.ts";
 import { settleAll } from "../base/settle-all.ts";
-import { NODE_CLAIMS, NODES, POD_DISRUPTION_BUDGETS } from "../model/kinds.ts";
+import { SECOND_MS } from "../base/time.ts";
+import { NODE_CLAIMS, NODE_POOLS, NODES, POD_DISRUPTION_BUDGETS } from "../model/kinds.ts";
 import { REPLACEMENT_ANNOTATION } from "../model/labels.ts";
 import type { Candidate } from "../plan/disrupt/candidates.ts";
 import type { DisruptionCommand } from "../plan/disrupt/command.ts";
@@ -65,8 +67,14 @@ async function buy(needs: Needs, snapshot: Snapshot, command: DisruptionCommand)
 }
 
 /** What a decision must not get wrong is read anew past the watches: they may be late, or another leader just at work. */
-export async function refreshCluster({ api, mirror }: Pick<Needs, "api" | "mirror">): Promise<void> {
+export async function refreshCluster({ api, mirror, clock, settings }: Needs): Promise<void> {
+  const startMs = clock.nowMs();
   for (const claim of await listAll(api, NODE_CLAIMS)) mirror.remember(claim);
   for (const node of await listAll(api, NODES)) mirror.remember(node);
+  for (const pool of await listAll(api, NODE_POOLS)) mirror.remember(pool);
   for (const budget of await listAll(api, POD_DISRUPTION_BUDGETS)) mirror.remember(budget);
+  const { disruptionKnowledgeMaxMs } = settings;
+  if (disruptionKnowledgeMaxMs > 0 && clock.nowMs() - startMs > disruptionKnowledgeMaxMs) {
+    throw new RetryError("the API server is so slow that nothing is disrupted", SECOND_MS);
+  }
 }

@@ -5,12 +5,16 @@ import { isActive, isBound, isReschedulable } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { DisruptionCommand } from "../plan/disrupt/command.ts";
 import { type EmptinessPlan, planEmptiness } from "../plan/disrupt/emptiness.ts";
+import { type PausedPool, pausedFor } from "../plan/disrupt/paused-pools.ts";
 import { isTrue } from "../plan/lifecycle/conditions.ts";
 import { after, type Change, type Controller, type Outcome } from "../runtime/controller.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { takeSnapshot } from "../snapshot/take-snapshot.ts";
 import { DriftMethod } from "./disruption-drift.ts";
+import { ExpirationMethod } from "./disruption-expiration.ts";
+import { isKnownWell } from "./disruption-knowledge.ts";
 import { releaseForgotten } from "./disruption-mark.ts";
+import { keepPauses } from "./disruption-pause.ts";
 import { DisruptionQueue, type QueueResult } from "./disruption-queue.ts";
 import { reportBudgets, reportEmptiness } from "./disruption-report.ts";
 import { refreshCluster, startCommand } from "./disruption-start.ts";
@@ -37,6 +41,8 @@ class Disruption implements Controller {
   readonly #needs: Needs;
   readonly #queue: DisruptionQueue;
   readonly #drift: DriftMethod;
+  readonly #expiration: ExpirationMethod;
+  #paused: ReadonlyMap<string, readonly PausedPool[]> = new Map();
   /** Of commands with replacements, to be heard of. */
   readonly #results: QueueResult[] = [];
   /** Nodes that wait for the check of the decision to disrupt them: by the claim's uid, when that is due. */
@@ -47,8 +53,12 @@ class Disruption implements Controller {
 
   constructor(needs: Needs) {
     this.#needs = needs;
-    this.#queue = new DisruptionQueue(needs, (result) => this.#results.push(result));
+    this.#queue = new DisruptionQueue(needs, {
+      onResult: (result) => this.#results.push(result),
+      isPaused: (reason, pools) => pools.some((name) => pausedFor(this.#paused, reason).has(name)),
+    });
     this.#drift = new DriftMethod(needs);
+    this.#expiration = new ExpirationMethod(needs);
   }
 
   /** A node that becomes quiet, or loses its last pod, is worth a look before the next poll. */
@@ -70,12 +80,15 @@ class Disruption implements Controller {
     const restMs = this.#lastMs + PASS_MIN_MS - this.#needs.clock.nowMs();
     if (restMs > 0) return after(restMs, "many pods may be leaving");
     this.#lastMs = this.#needs.clock.nowMs();
+    this.#paused = await keepPauses(this.#needs);
+    if (!isKnownWell(this.#needs)) return after(QUEUE_RETRY_MS, "what is known of the cluster is too old");
     this.#queue.recover();
     await this.#queue.advance();
     await this.#hearResults();
     await releaseForgotten(this.#needs, this.#queue.underway());
     const waitMs = await this.#disruptEmpty();
-    await this.#drift.run(this.#queue, new Set());
+    await this.#drift.run(this.#queue, pausedFor(this.#paused, "Drifted"));
+    await this.#expiration.run(this.#queue, pausedFor(this.#paused, "Expired"));
     await this.#hearResults();
     return this.#queue.isIdle
       ? after(waitMs, "nodes may become empty")
@@ -104,7 +117,8 @@ class Disruption implements Controller {
     const startMs = clock.nowMs();
     const snapshot = this.#snapshot();
     const proposed = new Set(this.#proposed.keys());
-    const plan = planEmptiness(snapshot, { underway: this.#queue.underway(), proposed });
+    const paused = pausedFor(this.#paused, "Empty");
+    const plan = planEmptiness(snapshot, { underway: this.#queue.underway(), proposed, paused });
     const nowMs = clock.nowMs();
     this.#observeDuration(nowMs - startMs);
     this.#report(snapshot, plan);
@@ -123,7 +137,8 @@ class Disruption implements Controller {
     await refreshCluster(this.#needs);
     for (const uid of claims) this.#proposed.delete(uid);
     const snapshot = this.#snapshot();
-    const { chosen } = planEmptiness(snapshot, { underway: this.#queue.underway(), only: claims });
+    const paused = pausedFor(this.#paused, "Empty");
+    const { chosen } = planEmptiness(snapshot, { underway: this.#queue.underway(), only: claims, paused });
     const command: DisruptionCommand = {
       reason: "Empty",
       consolidationType: "empty",

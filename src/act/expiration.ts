@@ -1,6 +1,9 @@
-import { DAY_MS } from "../base/time.ts";
+import { DAY_MS, MINUTE_MS } from "../base/time.ts";
 import { NODE_CLAIMS } from "../model/kinds.ts";
+import { NODE_POOL_LABEL } from "../model/labels.ts";
+import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { expiry } from "../plan/disrupt/expiry.ts";
+import { pausedFor, pausedPools } from "../plan/disrupt/paused-pools.ts";
 import { after, type Controller, onChange } from "../runtime/controller.ts";
 import { countDisrupted } from "./claim-metrics.ts";
 import { countMovedPods } from "./count-moved-pods.ts";
@@ -8,7 +11,7 @@ import type { Needs } from "./ports.ts";
 import { isServed } from "./snapshot-now.ts";
 import { deleteObject } from "./write.ts";
 
-/** Deletes claims that have outlived their expireAfter. Their pods get new nodes as soon as the old ones drain. */
+/** Deletes claims that have outlived their expireAfter: those that could not be replaced in time. */
 export function expirationController(needs: Needs): Controller {
   const { mirror, provider, clock, metrics, log } = needs;
   return {
@@ -23,6 +26,7 @@ export function expirationController(needs: Needs): Controller {
       if (state.kind === "never") return onChange;
       // Thirty days are more than a timer holds.
       if (state.kind === "later") return after(Math.min(state.afterMs, DAY_MS), "it is not old enough yet");
+      if (isPaused(needs, claim)) return after(MINUTE_MS, "disruption is paused");
       await deleteObject(needs, NODE_CLAIMS, claim);
       countDisrupted(metrics, claim, "expired");
       countMovedPods(needs, claim, "expired");
@@ -30,4 +34,10 @@ export function expirationController(needs: Needs): Controller {
       return onChange;
     },
   };
+}
+
+function isPaused({ mirror, settings, clock }: Needs, claim: NodeClaim): boolean {
+  const pool = mirror.live.nodePools.get(claim.metadata.labels?.[NODE_POOL_LABEL] ?? "");
+  if (pool === undefined) return false;
+  return pausedFor(pausedPools([pool], settings.disruptionPause, clock.nowMs()), "Expired").size > 0;
 }

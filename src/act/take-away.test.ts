@@ -120,9 +120,17 @@ function startWorld(faults?: Random) {
       () => void api.delete(PODS, { name, namespace }, { gracePeriodSeconds: 0 }).catch(() => undefined),
     );
   });
+  let isDeaf = false;
+  const deafenable: Needs["api"] = {
+    ...api,
+    watch: (kind, options, onEvent) =>
+      isDeaf
+        ? { ended: Promise.resolve({ reason: "closed" as const }), stop: () => undefined }
+        : api.watch(kind, options, onEvent),
+  };
   const start = () =>
     startControllers({
-      api: faults === undefined ? api : faulty(api, faults),
+      api: faults === undefined ? deafenable : faulty(api, faults),
       clock,
       cloud,
       events,
@@ -131,6 +139,13 @@ function startWorld(faults?: Random) {
     });
   let running = start();
   return {
+    /** Whether watches that are opened from now on end at once. */
+    setDeaf(value: boolean): void {
+      isDeaf = value;
+    },
+    tellMirror(object: KubeObject): void {
+      running.mirror.remember(object);
+    },
     clock,
     api,
     cloud,
@@ -214,6 +229,7 @@ function startControllers({ api, clock, cloud, events, metrics, memory }: Parts)
     onFatal: (error) => assert.fail(error),
   });
   return {
+    mirror,
     async stop(): Promise<void> {
       await manager.stop();
       await mirror.stop();
@@ -621,14 +637,65 @@ describe("taking nodes away", () => {
     assert.equal(isTrue(await world.get(NODE_CLAIMS, "claim-a"), "Consolidatable"), true);
   });
 
-  it("a claim expires at its age", async () => {
+  it("a claim expires at its age, also when its pods have no other place", async () => {
     await started({ consolidateAfter: "Never" });
     await addNode(world, "a", { expireAfter: "1h" });
+    await addPod(world, "p", "a");
     await world.pass(3_590);
     assert.equal(await world.exists(NODES, "a"), true);
+    assert.ok(world.reasons("Node").includes("DisruptionBlocked"));
     await world.pass(40);
     assert.equal(await world.exists(NODES, "a"), false);
     assert.equal(world.cloud.instances.size, 0);
+  });
+
+  it("an empty node goes a little before its hour", async () => {
+    await started({ consolidateAfter: "Never" });
+    await addNode(world, "a", { expireAfter: "1h" });
+    await world.pass(53 * 60);
+    assert.equal(await world.exists(NODES, "a"), true);
+    await world.pass(3 * 60);
+    assert.equal(await world.exists(NODES, "a"), false);
+    const labels = {
+      reason: "expired",
+      nodepool: "default",
+      capacity_type: "",
+      consolidation_policy: "",
+      termination_mode: "graceful",
+    };
+    assert.equal(world.metrics.read("karpenter_nodeclaims_disrupted_total", labels), 1);
+  });
+
+  it("a paused pool keeps its empty nodes, says until when, and goes on by itself", async () => {
+    await started();
+    await addNode(world, "a");
+    const pause = `${formatTime(START + 600_000)} # ann: under repair`;
+    const body = { metadata: { annotations: { "karpenter.sh/disruption-pause": pause } } };
+    await world.api.patch(NODE_POOLS, { name: "default" }, { type: "merge", body });
+    await world.pass(590);
+    assert.equal((await world.get(NODES, "a")).metadata.deletionTimestamp, undefined);
+    const paused = findCondition(await world.get(NODE_POOLS, "default"), "DisruptionPaused");
+    assert.equal(paused?.message, "Disruption is paused until 2026-03-04T12:10:00Z: ann: under repair");
+    await world.pass(60);
+    assert.equal(await world.exists(NODES, "a"), false);
+    assert.equal(findCondition(await world.get(NODE_POOLS, "default"), "DisruptionPaused"), undefined);
+    assert.deepEqual(world.reasons("NodePool"), ["DisruptionPaused", "DisruptionResumed"]);
+  });
+
+  it("while watches are cut off nothing is disrupted", async () => {
+    await started();
+    world.setDeaf(true);
+    await world.restart();
+    await world.pass(2);
+    await addNode(world, "a");
+    for (const kind of [NODES, NODE_CLAIMS] as Kind[])
+      for (const one of (await world.api.list(kind)).items) world.tellMirror(one);
+    await world.pass(200);
+    assert.equal((await world.get(NODES, "a")).metadata.deletionTimestamp, undefined);
+    assert.ok(world.events.some(({ message }) => message.startsWith("Nothing is disrupted")));
+    world.setDeaf(false);
+    await world.pass(90);
+    assert.equal(await world.exists(NODES, "a"), false);
   });
 });
 

@@ -1,8 +1,10 @@
+import type { DisruptionPause } from "./disruption-pause.ts";
 import {
   AMOUNT,
   BOOLEAN,
   duration,
   oneOf,
+  PAUSE,
   parseBooleanWord,
   TEXT,
   TEXTS,
@@ -49,6 +51,10 @@ export type SettingValues = {
   /** Empty: the provider's own catalogue. */
   instanceTypesFilePath: string;
   disruptionValidationDelayMs: number;
+  /** How old what is known of the cluster may be before nothing is disrupted; 0: no limit. */
+  disruptionKnowledgeMaxMs: number;
+  disruptionPause: DisruptionPause | undefined;
+  expirationPolicy: "ReplaceFirst" | "Forceful";
   nodeSurchargeUsdPerHour: number;
   leaseDurationMs: number;
   leaseRenewDeadlineMs: number;
@@ -311,6 +317,27 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     type: duration(0),
     default: 15_000,
     meaning: "time between deciding to disrupt nodes and checking the decision again before acting on it",
+  },
+  disruptionKnowledgeMaxMs: {
+    flag: "disruption-knowledge-limit",
+    variable: "DISRUPTION_KNOWLEDGE_LIMIT",
+    type: duration(0),
+    default: 60_000,
+    meaning: "nothing is disrupted on knowledge of the cluster that is older; 0: however old it is",
+  },
+  disruptionPause: {
+    flag: "disruption-pause",
+    variable: "DISRUPTION_PAUSE",
+    type: PAUSE,
+    default: undefined,
+    meaning: 'pause disruption in all pools: "TIME [REASON,...] [# who and why]"; it ends by itself',
+  },
+  expirationPolicy: {
+    flag: "expiration-policy",
+    variable: "EXPIRATION_POLICY",
+    type: oneOf(["ReplaceFirst", "Forceful"]),
+    default: "ReplaceFirst",
+    meaning: "whether nodes are replaced before expireAfter is over, one of a pool at a time, or deleted at the hour",
   },
   nodeSurchargeUsdPerHour: {
     flag: "node-surcharge",

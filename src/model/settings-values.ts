@@ -1,3 +1,5 @@
+import { formatTime } from "../base/time.ts";
+import { type DisruptionPause, parseDisruptionPause } from "./disruption-pause.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 
 /** What a text stands for, or what was expected instead. */
@@ -99,3 +101,25 @@ export function oneOf<const T extends string>(words: readonly T[]): ValueType<T>
     print: (value) => value,
   };
 }
+
+/** A pause of disruption in the whole cluster; nothing: none. */
+export const PAUSE: ValueType<DisruptionPause | undefined> = {
+  name: "pause",
+  isStrictVariable: true,
+  parse(text) {
+    if (text.trim() === "") return { value: undefined };
+    const pause = parseDisruptionPause(text);
+    return "problem" in pause
+      ? {
+          expected: `TIME [REASON,...] [# who and why], as in "2026-03-04T18:00:00Z Drifted # bad image"; ${pause.problem}`,
+        }
+      : { value: pause };
+  },
+  print(pause) {
+    if (pause === undefined) return "";
+    const { untilMs, reasons, note } = pause;
+    return [formatTime(untilMs), reasons.join(","), note === "" ? "" : `# ${note}`]
+      .filter((part) => part !== "")
+      .join(" ");
+  },
+};

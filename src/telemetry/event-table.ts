@@ -38,6 +38,8 @@ export const EVENT_TABLE: readonly EventRow[] = [
     ...row("Warning", "DriftRolloutPaused", "NodePool", "replacements of its drifted nodes fail"),
     dedupeMs: MINUTE_MS,
   },
+  row("Normal", "DisruptionPaused", "NodePool", "until when, for what and why its nodes stay"),
+  row("Normal", "DisruptionResumed", "NodePool", "a pause is over"),
   row("Normal", "ConsolidationCandidate", "Node NodeClaim", "a plan would replace it"),
   row("Normal", "ConsolidationRejected", "Node NodeClaim", "a plan did not hold when looked at again"),
   row("Normal", "ConsolidationApproved", "Node NodeClaim NodePool", "a plan saves enough"),

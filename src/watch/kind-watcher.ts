@@ -16,6 +16,8 @@ const BACKOFF_MAX_MS = 15 * SECOND_MS;
 const HEALTHY_AFTER_MS = 10 * SECOND_MS;
 /** A kind that the server does not have is looked for so often. */
 const MISSING_KIND_RETRY_MS = 10 * SECOND_MS;
+/** A watch that the server refuses ends sooner. */
+const SETTLED_AFTER_MS = 2 * SECOND_MS;
 const WATCH_SHORTEST_MS = 5 * MINUTE_MS;
 const WATCH_LONGEST_MS = 10 * MINUTE_MS;
 /** A server that should have ended the watch by now is hanging. */
@@ -44,11 +46,23 @@ export class KindWatcher {
   #usePages = true;
   #backoffMs = BACKOFF_FIRST_MS;
   #saidMissing = false;
+  /** Since when nothing has been heard; undefined: a watch is open. */
+  #deafSinceMs: number | undefined;
+  #watchOpenedMs = 0;
 
   constructor(options: KindWatcherOptions) {
     this.#options = options;
     this.#resource = resourceOf(options.watched.kind);
+    this.#deafSinceMs = options.clock.nowMs();
     this.#running = this.#run();
+  }
+
+  /** How long no watch has been open; 0 while one is, or while the server does not have the kind. */
+  behindMs(): number {
+    const nowMs = this.#options.clock.nowMs();
+    const isOpen = this.#watch !== undefined && nowMs - this.#watchOpenedMs >= SETTLED_AFTER_MS;
+    if (isOpen) this.#deafSinceMs = undefined;
+    return this.#deafSinceMs === undefined || this.#saidMissing ? 0 : nowMs - this.#deafSinceMs;
   }
 
   async stop(): Promise<void> {
@@ -116,10 +130,13 @@ export class KindWatcher {
     const timeoutMs = random.between(WATCH_SHORTEST_MS, WATCH_LONGEST_MS);
     const watch = api.watch(watched.kind, { resourceVersion, timeoutMs }, (event) => this.#take(event));
     this.#watch = watch;
+    this.#watchOpenedMs = startMs;
     const giveUpGuard = clock.after(timeoutMs + WATCH_GRACE_MS, () => watch.stop());
     const end = await watch.ended;
     giveUpGuard();
+    this.behindMs();
     this.#watch = undefined;
+    this.#deafSinceMs ??= clock.nowMs();
     if (this.#stopping.signal.aborted) return;
     if (clock.nowMs() - startMs >= HEALTHY_AFTER_MS) this.#backoffMs = BACKOFF_FIRST_MS;
     await this.#afterWatch(end);
@@ -151,6 +168,7 @@ export class KindWatcher {
     if (this.#stopping.signal.aborted) return;
     const version = event.type === "BOOKMARK" ? event.resourceVersion : event.object.metadata.resourceVersion;
     if (this.#version === undefined || compareVersions(version, this.#version) > 0) this.#version = version;
+    this.#deafSinceMs = undefined;
     if (event.type !== "BOOKMARK") this.#options.onEvent(event);
   }
 

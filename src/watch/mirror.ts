@@ -31,6 +31,8 @@ export interface Mirror {
   isSynced(): boolean;
   /** How long it has been incomplete; 0 once isSynced is true. */
   unsyncedMs(): number;
+  /** How long the kind that has been cut off longest has had no watch; 0: all have one. */
+  behindMs(): number;
   /** Resolves when isSynced is true, or when the mirror is stopped. */
   whenSynced(): Promise<void>;
   /** Calls `listener` for each change, in order, after the maps have changed. The returned function ends that. */
@@ -103,6 +105,10 @@ class ListWatchMirror implements Mirror {
 
   unsyncedMs(): number {
     return this.isSynced() ? 0 : this.#clock.nowMs() - this.#startMs;
+  }
+
+  behindMs(): number {
+    return this.#watchers.reduce((most, watcher) => Math.max(most, watcher.behindMs()), 0);
   }
 
   whenSynced(): Promise<void> {

@@ -20,6 +20,8 @@ export type EmptinessOptions = {
   underway: ReadonlySet<string>;
   /** When a decision is checked again: uids of the claims that were chosen then. */
   only?: ReadonlySet<string>;
+  /** Names of pools whose empty nodes stay for now. */
+  paused?: ReadonlySet<string>;
   /** Uids of claims that wait for their check: they keep their place in the budget before others. */
   proposed?: ReadonlySet<string>;
 };
@@ -28,7 +30,10 @@ export type EmptinessOptions = {
  * Nodes that no pod needs. Pods that come back elsewhere keep a node; DaemonSets' and static pods, ended pods and those
  * on their way out do not. (Upstream also takes nodes whose pods all have an extremely low priority for empty.)
  */
-export function planEmptiness(snapshot: Snapshot, { underway, only, proposed }: EmptinessOptions): EmptinessPlan {
+export function planEmptiness(
+  snapshot: Snapshot,
+  { underway, only, proposed, paused }: EmptinessOptions,
+): EmptinessPlan {
   const budgets = poolBudgets(snapshot, "Empty");
   const { candidates, blocked } = findCandidates(snapshot, underway);
   const dynamic = candidates.filter(({ pool }) => pool.spec.replicas === undefined);
@@ -42,6 +47,7 @@ export function planEmptiness(snapshot: Snapshot, { underway, only, proposed }: 
   for (const candidate of eligible) {
     const name = candidate.pool.metadata.name;
     const left = room.get(name) ?? 0;
+    if (paused?.has(name) === true) continue;
     if (left <= 0 || (only !== undefined && !only.has(candidate.claim.metadata.uid))) continue;
     room.set(name, left - 1);
     chosen.push(candidate);
