@@ -29,7 +29,9 @@ export async function snapshotNow(needs: Needs): Promise<Snapshot> {
     settings: {
       preferencePolicy: settings.preferencePolicy,
       minValuesPolicy: settings.minValuesPolicy,
+      reservedCapacity: settings.featureGates.reservedCapacity,
       surchargePerNode: settings.nodeSurchargeUsdPerHour,
+      ...(settings.defaultSpread === undefined ? {} : { defaultSpread: settings.defaultSpread }),
       ...(searchSteps === undefined ? {} : { searchSteps }),
     },
   });
