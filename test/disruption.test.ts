@@ -97,6 +97,39 @@ describe("a changed template", () => {
   }
 });
 
+describe("a rollout whose replacements do not come up", () => {
+  it("pauses, says so, and goes on when they do", async () => {
+    const world = worldOf({ seed: 11, faults: NO_FAULTS, processes: 1 });
+    const { state } = world.cluster;
+    const paused = (): (string | undefined)[] =>
+      [...state.of(NODE_POOLS).values()].map(
+        ({ status }) => status?.conditions?.find(({ type }) => type === "DriftRolloutHealthy")?.status,
+      );
+    try {
+      await world.runStory(20 * MINUTE_MS);
+      assert.equal(await world.runUntilQuiet({ atMostMs: QUIET_MS }), true);
+      world.cloud.loseNext(10_000);
+      await changeTemplates(world);
+      const before = oldClaims(world).length;
+      await world.clock.runFor(50 * MINUTE_MS);
+      assert.ok(paused().includes("False"));
+      const since = world.numbers().claims;
+      await world.clock.runFor(8 * MINUTE_MS);
+      assert.ok(world.numbers().claims - since <= paused().length, "only now and then another is tried");
+      assert.ok(oldClaims(world).length > 0 && oldClaims(world).length <= before);
+      assert.deepEqual(world.podsWaiting(), []);
+      world.cloud.loseNext(0);
+      await world.clock.runFor(90 * MINUTE_MS);
+      assert.equal(await world.runUntilQuiet({ atMostMs: 3 * QUIET_MS }), true);
+      assert.deepEqual(oldClaims(world), []);
+      assert.deepEqual(new Set(paused()), new Set([undefined]));
+      assert.deepEqual(world.violations(), []);
+    } finally {
+      world.stop();
+    }
+  });
+});
+
 describe("nodes near the end of their time", () => {
   it("are replaced one after the other before their hour, and no pod waits for long", async () => {
     const world = worldOf({ seed: 11, faults: NO_FAULTS, processes: 1 });

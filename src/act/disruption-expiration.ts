@@ -6,6 +6,8 @@ import { refreshCluster, startCommand } from "./disruption-start.ts";
 import type { Needs } from "./ports.ts";
 import { snapshotNow } from "./snapshot-now.ts";
 
+/** While nodes are due, they are looked at again so often. */
+const RETRY_MS = 10_000;
 /** Why nodes stay is told no more often. */
 const REPORT_MS = 10_000;
 
@@ -32,7 +34,8 @@ export class ExpirationMethod {
     const first = await this.#plan(queue, paused);
     this.#claimsSeen = size;
     const isDone = first.plan.commands.length + first.plan.blocked.length + first.plan.stuck.length === 0;
-    this.#nextMs = isDone ? Math.min(first.plan.nextMs ?? Number.POSITIVE_INFINITY, clock.nowMs() + RECHECK_MS) : 0;
+    const recheckMs = clock.nowMs() + (isDone ? RECHECK_MS : RETRY_MS);
+    this.#nextMs = Math.min(first.plan.nextMs ?? Number.POSITIVE_INFINITY, recheckMs);
     this.#report(first.snapshot, first.plan);
     if (first.plan.commands.length === 0) return false;
     await refreshCluster(this.#needs);

@@ -1,5 +1,5 @@
 import { byText } from "../../base/order.ts";
-import { parseTime } from "../../base/time.ts";
+import { parseTime, SECOND_MS } from "../../base/time.ts";
 import { isReschedulable } from "../../model/pod-predicates.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { findCondition, isTrue } from "../lifecycle/conditions.ts";
@@ -8,6 +8,8 @@ import { type Blocked, type Candidate, findCandidates } from "./candidates.ts";
 import type { DisruptionCommand } from "./command.ts";
 import { rehome } from "./rehome.ts";
 
+/** A node whose pods had no other place is not tried again before. */
+const RETRY_MS = 10 * SECOND_MS;
 /** So many nodes are tried in one plan; the next plan goes on behind them. */
 const TRIES_MAX = 10;
 
@@ -57,7 +59,9 @@ export function planDrift(snapshot: Snapshot, options: DriftOptions): DriftPlan 
   }
   const stuck: DriftPlan["stuck"] = [];
   const avoid = new Set(eligible.map(({ claim }) => claim.metadata.name));
-  const waiting = eligible.filter((candidate) => !isEmpty(candidate) && hasTurn(candidate));
+  const isDue = ({ claim }: Candidate): boolean =>
+    snapshot.nowMs - (options.lastTriedMs.get(claim.metadata.name) ?? Number.NEGATIVE_INFINITY) >= RETRY_MS;
+  const waiting = eligible.filter((candidate) => !isEmpty(candidate) && hasTurn(candidate) && isDue(candidate));
   for (const candidate of inTurn(waiting, options).slice(0, TRIES_MAX)) {
     const { replacements, moves, problem } = rehome(snapshot, {
       leaving: new Set([candidate.claim.metadata.name]),

@@ -1,5 +1,5 @@
 import { byText } from "../../base/order.ts";
-import { MINUTE_MS, parseTime } from "../../base/time.ts";
+import { MINUTE_MS, parseTime, SECOND_MS } from "../../base/time.ts";
 import { parseNillableDuration } from "../../model/duration.ts";
 import { NODE_POOL_LABEL } from "../../model/labels.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
@@ -13,6 +13,8 @@ import { rehome } from "./rehome.ts";
 const TURN_MS = 15 * MINUTE_MS;
 /** A node is not replaced earlier than this share of its time before its end. */
 const LEAD_SHARE_MAX = 0.1;
+/** A node whose pods had no other place is not tried again before. */
+const RETRY_MS = 10 * SECOND_MS;
 /** So many nodes are tried in one plan. */
 const TRIES_MAX = 10;
 
@@ -61,9 +63,10 @@ export function planExpiration(
     ({ claim }) => due.has(claim.metadata.name) && claim.metadata.deletionTimestamp === undefined,
   );
   const busy = busyPools(snapshot);
-  const triedMs = ({ claim }: Candidate): number => lastTriedMs.get(claim.metadata.name) ?? 0;
+  const triedMs = ({ claim }: Candidate): number => lastTriedMs.get(claim.metadata.name) ?? Number.MIN_SAFE_INTEGER;
   const waiting = found.candidates
     .filter(({ claim, pool }) => due.has(claim.metadata.name) && pool.spec.replicas === undefined)
+    .filter((candidate) => nowMs - triedMs(candidate) >= RETRY_MS)
     .filter(({ pool }) => !busy.has(pool.metadata.name) && !paused.has(pool.metadata.name))
     .sort(
       (a, b) =>
