@@ -77,7 +77,9 @@ function runChild(
   onResult: (result: Omit<SeedResult, "history">) => void,
 ): Promise<number> {
   const range = ["--from", String(first), "--count", String(end), "--jobs", String(step)];
-  const child = spawn(process.execPath, [import.meta.filename, "--child", ...range], {
+  // As many worlds as cores are under way: threads of the collector would only take turns with them.
+  const flags = ["--single-threaded-gc", "--max-semi-space-size=64"];
+  const child = spawn(process.execPath, [...flags, import.meta.filename, "--child", ...range], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let rest = "";

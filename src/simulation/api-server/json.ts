@@ -129,19 +129,28 @@ function shareList(before: unknown[], next: unknown[]): unknown[] {
 
 function shareMembers(before: JsonObject, next: JsonObject): JsonObject {
   let isSame = true;
-  const shared: JsonObject = {};
+  // Made when the first part is shared: most objects differ in one member, or in none.
+  let shared: JsonObject | undefined;
   let count = 0;
   for (const key in next) {
     const member = next[key];
-    if (member === undefined) continue;
+    if (member === undefined) return shareMembers(before, withoutUndefined(next));
     count += 1;
-    const kept = Object.hasOwn(before, key) ? share(before[key], member) : member;
-    if (kept !== before[key] || !Object.hasOwn(before, key)) isSame = false;
+    const isKnown = Object.hasOwn(before, key);
+    const kept = isKnown ? share(before[key], member) : member;
+    if (!isKnown || kept !== before[key]) isSame = false;
+    if (kept === member) continue;
+    shared ??= { ...next };
     setMember(shared, key, kept);
   }
-  if (!isSame) return shared;
-  for (const _ in before) count -= 1;
-  return count === 0 ? before : shared;
+  if (isSame) for (const _ in before) count -= 1;
+  return isSame && count === 0 ? before : (shared ?? next);
+}
+
+function withoutUndefined(object: JsonObject): JsonObject {
+  const kept: JsonObject = {};
+  for (const key in object) if (object[key] !== undefined) setMember(kept, key, object[key]);
+  return kept;
 }
 
 /** Freezes plain data all the way down; parts that are frozen already are taken as done. */

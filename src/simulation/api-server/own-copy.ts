@@ -46,19 +46,32 @@ function copyItems(items: readonly unknown[], before: readonly unknown[] | undef
 }
 
 function copyMembers(members: JsonObject, before: JsonObject | undefined, keepsNulls: boolean): JsonObject {
-  const copy: JsonObject = {};
   let isSame = before !== undefined;
+  // Made when it is needed: what a client sends back is mostly what it was given.
+  let copy: JsonObject | undefined;
   let count = 0;
   for (const key in members) {
     const member = members[key];
-    if (member === undefined || (member === null && !keepsNulls)) continue;
+    if (member === undefined || (member === null && !keepsNulls)) {
+      return copyMembers(withoutGaps(members, keepsNulls), before, keepsNulls);
+    }
     const former = before !== undefined && Object.hasOwn(before, key) ? before[key] : undefined;
     const part = copyPart(member, former, keepsNulls);
     if (part !== former) isSame = false;
     count += 1;
+    if (part === member) continue;
+    copy ??= { ...members };
     setMember(copy, key, part);
   }
-  if (!isSame || before === undefined) return copy;
-  for (const key in before) if (before[key] !== undefined) count -= 1;
-  return count === 0 ? before : copy;
+  if (isSame) for (const key in before) if (before[key] !== undefined) count -= 1;
+  return isSame && count === 0 && before !== undefined ? before : (copy ?? { ...members });
+}
+
+function withoutGaps(members: JsonObject, keepsNulls: boolean): JsonObject {
+  const kept: JsonObject = {};
+  for (const key in members) {
+    const member = members[key];
+    if (member !== undefined && (member !== null || keepsNulls)) setMember(kept, key, member);
+  }
+  return kept;
 }

@@ -26,6 +26,9 @@ export type CustomType = {
 export class ResourceRegistry {
   readonly #served = new Map<string, ResourceDefinition>();
   readonly #customTypes = new Map<string, CustomType>();
+  /** What was found for a kind since the last change of what is served: every request asks several times. */
+  #found = new WeakMap<object, ResourceDefinition>();
+  #foundTypes = new WeakMap<ResourceDefinition, CustomType>();
   #all: readonly ResourceDefinition[] | undefined;
   #version = 1;
 
@@ -48,8 +51,11 @@ export class ResourceRegistry {
 
   /** @throws ApiError 404 when it is not served */
   ofKind(kind: Pick<Kind, "group" | "version" | "plural">): ResourceDefinition {
+    const known = this.#found.get(kind);
+    if (known !== undefined) return known;
     const found = this.find(kind.group, kind.version, kind.plural);
     if (found === undefined) throw notServed(kind);
+    this.#found.set(kind, found);
     return found;
   }
 
@@ -63,7 +69,11 @@ export class ResourceRegistry {
   /** Undefined for built-in kinds. */
   customType(resource: ResourceDefinition): CustomType | undefined {
     if (resource.customResourceDefinition === undefined) return undefined;
-    return this.#customTypes.get(servedKey(resource));
+    const known = this.#foundTypes.get(resource);
+    if (known !== undefined) return known;
+    const found = this.#customTypes.get(servedKey(resource));
+    if (found !== undefined) this.#foundTypes.set(resource, found);
+    return found;
   }
 
   /** Serves what the definition says, in place of what its former version said. */
@@ -94,6 +104,8 @@ export class ResourceRegistry {
 
   #changed(): void {
     this.#all = undefined;
+    this.#found = new WeakMap();
+    this.#foundTypes = new WeakMap();
     this.#version += 1;
   }
 }

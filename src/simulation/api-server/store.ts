@@ -12,6 +12,7 @@ export type StoreOptions = { history: { eventsMax: number; ageMaxMs: number }; n
 export class Store {
   readonly #options: StoreOptions;
   readonly #tables = new Map<string, Table>();
+  readonly #tableOf = new WeakMap<ResourceDefinition, Table>();
   readonly #byUid = new Map<string, { table: Table; key: string }>();
   readonly #byOwnerUid = new Map<string, Set<string>>();
   readonly #observers = new Set<(change: StoreChange) => void>();
@@ -26,13 +27,13 @@ export class Store {
   }
 
   table(resource: ResourceDefinition): Table {
+    const known = this.#tableOf.get(resource);
+    if (known !== undefined) return known;
     const { group, plural } = resource.viewOf ?? resource;
     const name = `${group}/${plural}`;
-    let table = this.#tables.get(name);
-    if (table === undefined) {
-      table = new Table(resource, new EventLog(this.#options.history));
-      this.#tables.set(name, table);
-    }
+    const table = this.#tables.get(name) ?? new Table(resource, new EventLog(this.#options.history));
+    this.#tables.set(name, table);
+    this.#tableOf.set(resource, table);
     return table;
   }
 
