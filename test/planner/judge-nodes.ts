@@ -91,30 +91,38 @@ function judgeOtherTypes(world: JudgedWorld, place: Place, bought: Purchase, nee
   const terms = distinctTerms(place.placed);
   for (const [name, launches] of bought.launches) {
     const about = `${place.name} as ${name}`;
-    const [first] = launches;
-    if (first === undefined) {
-      say("flexibility", about, "has no open offering");
-      continue;
-    }
+    if (launches.length === 0) say("flexibility", about, "has no open offering");
     for (const launch of launches) {
       const sets = labelsOf(launch, bought, place.name);
       const forbidden = unmet(sets, place.open, wanted, "some");
       if (forbidden !== undefined) say("flexibility", about, `${forbidden} is not what the pool allows`);
-      const daemons = daemonsOf(world, place.taints, sets, place.open);
-      const total = addResources(needed, ...daemons.map(({ spec }) => daemonRequests(spec)));
-      for (const key of shortOf(total, first.type.allocatable)) {
-        say("flexibility", about, `is too small: ${key} ${total[key]} of ${first.type.allocatable[key] ?? 0}`);
-      }
-      for (const { pod, of } of terms) {
-        if (of.every((term) => unmet(sets, place.open, term, "every") !== undefined)) {
-          say("flexibility", about, `${podKey(pod)} does not accept its labels`);
-        }
-      }
-      const ports = daemons.flatMap(({ spec }) => hostPortsOf(spec));
-      const blocked = place.placed.find((pod) => hostPortsOf(pod.spec).some((a) => ports.some((b) => clash(a, b))));
-      if (blocked !== undefined) say("flexibility", about, `${podKey(blocked)} wants a daemon's host port`);
+      judgeLaunch({ world, place, needed, terms, sets, about }, launch.type.allocatable, say);
     }
   }
+}
+
+type LaunchCase = {
+  world: JudgedWorld;
+  place: Place;
+  needed: Resources;
+  terms: readonly { pod: Pod; of: readonly Term[] }[];
+  sets: ReadonlyMap<string, ReadonlySet<string>>;
+  about: string;
+};
+
+function judgeLaunch({ world, place, needed, terms, sets, about }: LaunchCase, allocatable: Resources, say: Say): void {
+  const daemons = daemonsOf(world, place.taints, sets, place.open);
+  const total = addResources(needed, ...daemons.map(({ spec }) => daemonRequests(spec)));
+  for (const key of shortOf(total, allocatable)) {
+    say("flexibility", about, `is too small: ${key} ${total[key]} of ${allocatable[key] ?? 0}`);
+  }
+  for (const { pod, of } of terms) {
+    if (of.some((term) => unmet(sets, place.open, term, "every") === undefined)) continue;
+    say("flexibility", about, `${podKey(pod)} does not accept its labels`);
+  }
+  const ports = daemons.flatMap(({ spec }) => hostPortsOf(spec));
+  const blocked = place.placed.find((pod) => hostPortsOf(pod.spec).some((a) => ports.some((b) => clash(a, b))));
+  if (blocked !== undefined) say("flexibility", about, `${podKey(blocked)} wants a daemon's host port`);
 }
 
 function labelsOf(launch: Launch, bought: Purchase, name: string): Map<string, Set<string>> {

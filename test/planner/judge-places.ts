@@ -27,6 +27,7 @@ import {
   type Requirement,
   type RequirementSpec,
   type Requirements,
+  requirement,
   requirementsOf,
 } from "../../src/model/requirements.ts";
 import type { NodeClaim } from "../../src/model/resources/node-claim.ts";
@@ -149,17 +150,22 @@ export function unmet(
   requirements: Iterable<readonly [string, Requirement]>,
   mode: "every" | "some",
 ): string | undefined {
-  for (const [key, r] of requirements) {
-    const values = sets.get(key);
-    const left = open.get(key);
-    if (values !== undefined) {
-      const list = [...values];
-      if (!(mode === "every" ? list.every((v) => allows(r, v)) : list.some((v) => allows(r, v)))) return key;
-    } else if (left !== undefined) {
-      if (mode === "every" ? !isWithin(left, r) : isContradiction(left, r)) return key;
-    } else if (!isFineWithout(r)) return key;
-  }
+  for (const [key, r] of requirements) if (!isMet(sets.get(key), open.get(key), r, mode)) return key;
   return undefined;
+}
+
+function isMet(
+  values: ReadonlySet<string> | undefined,
+  left: Requirement | undefined,
+  r: Requirement,
+  mode: "every" | "some",
+): boolean {
+  if (values !== undefined) {
+    const list = [...values];
+    return mode === "every" ? list.every((value) => allows(r, value)) : list.some((value) => allows(r, value));
+  }
+  if (left === undefined) return isFineWithout(r);
+  return mode === "every" ? isWithin(left, r) : !isContradiction(left, r);
 }
 
 function isContradiction(a: Requirement, b: Requirement): boolean {
@@ -300,21 +306,7 @@ export function claimPlace(
   const labels = poolLabels(pool);
   const own = requirementsOf(claim.requirements ?? []);
   const wanted = requirementsOf((pool.spec.template.spec.requirements ?? []) as RequirementSpec[]);
-  for (const [key, value] of Object.entries(labels)) {
-    const r = own.get(key);
-    if (r !== undefined && !allows(r, value))
-      say("pool", `its requirement on ${key} excludes the pool's label ${value}`);
-  }
-  const launches = new Map<string, readonly Launch[]>();
-  for (const typeName of claim.instanceTypes) {
-    const type = world.types.get(typeName);
-    if (type === undefined) say("offering", `instance type ${typeName} is unknown`);
-    else
-      launches.set(
-        typeName,
-        launchesOf(type).filter((launch) => launchMeets(launch, own)),
-      );
-  }
+  const launches = openLaunches(world, claim.instanceTypes, own, say);
   const cheapest = cheapestOf(launches);
   if (cheapest === undefined) {
     say("offering", "no listed type has an available offering that meets its requirements");
@@ -332,13 +324,7 @@ export function claimPlace(
     sets.set(key, new Set([value]));
     topology.set(key, new Set([value]));
   }
-  const open = new Map<string, Requirement>();
-  for (const key of new Set([...own.keys(), ...wanted.keys()])) {
-    if (sets.has(key) || key === HOSTNAME_LABEL) continue;
-    const [a, b] = [own.get(key), wanted.get(key)];
-    const left = a !== undefined && b !== undefined ? intersection(a, b) : (a ?? b);
-    if (left !== undefined) open.set(key, left);
-  }
+  const open = openLabels(own, wanted, sets);
   for (const key of [REGISTERED_LABEL, INITIALIZED_LABEL]) sets.set(key, new Set(["true"]));
   const taints = (pool.spec.template.spec.taints ?? []) as Taint[];
   const daemons = daemonsOf(world, taints, sets, open);
@@ -368,6 +354,37 @@ export function claimPlace(
   };
 }
 
+function openLaunches(
+  world: JudgedWorld,
+  names: readonly string[],
+  own: Requirements,
+  say: (rule: string, message: string) => void,
+): Map<string, readonly Launch[]> {
+  const launches = new Map<string, readonly Launch[]>();
+  for (const name of names) {
+    const type = world.types.get(name);
+    if (type === undefined) say("offering", `instance type ${name} is unknown`);
+    else
+      launches.set(
+        name,
+        launchesOf(type).filter((launch) => launchMeets(launch, own)),
+      );
+  }
+  return launches;
+}
+
+/** The labels that neither type nor offering decides, with what claim and pool leave of them together. */
+function openLabels(own: Requirements, wanted: Requirements, decided: ValueSets): Map<string, Requirement> {
+  const open = new Map<string, Requirement>();
+  for (const key of new Set([...own.keys(), ...wanted.keys()])) {
+    if (decided.has(key) || key === HOSTNAME_LABEL) continue;
+    const [a, b] = [own.get(key), wanted.get(key)];
+    const left = a !== undefined && b !== undefined ? intersection(a, b) : (a ?? b);
+    if (left !== undefined) open.set(key, left);
+  }
+  return open;
+}
+
 function cheapestOf(launches: ReadonlyMap<string, readonly Launch[]>): Launch | undefined {
   let best: Launch | undefined;
   for (const launch of [...launches.values()].flat()) {
@@ -392,6 +409,11 @@ function judgePoolRequirements(
   say: (rule: string, message: string) => void,
 ): void {
   const { own, wanted, sets, labels, pool, type } = claim;
+  for (const [key, value] of Object.entries(labels)) {
+    if (!allows(own.get(key) ?? requirement(key, "Exists"), value)) {
+      say("pool", `its requirement on ${key} excludes the pool's label ${value}`);
+    }
+  }
   for (const [key, r] of wanted) {
     const values = sets.get(key);
     if (values !== undefined) {

@@ -3,6 +3,7 @@ import { HOSTNAME_LABEL } from "../../src/model/labels.ts";
 import {
   allows,
   intersection,
+  type Requirement,
   type RequirementSpec,
   type Requirements,
   requirementsOf,
@@ -124,16 +125,15 @@ function countGroup({ constraint, selector, first, owners }: SpreadGroup, places
     if (!countsFor(constraint, first, place)) continue;
     counts.domains.add(domain);
     if (own !== undefined) counts.owners.set(domain, own);
-    const matching = (pod: Pod): boolean =>
-      namespaceOf(pod) === namespaceOf(first) &&
-      pod.metadata.deletionTimestamp === undefined &&
-      selects(selector, pod.metadata.labels);
-    for (const pod of place.running) if (matching(pod)) add(counts.all, domain);
-    for (const pod of place.placed) {
-      // A pod of a node that goes comes back as a new one: that the old is ending does not matter.
-      if (namespaceOf(pod) !== namespaceOf(first) || !selects(selector, pod.metadata.labels)) continue;
+    // A pod of a node that goes comes back as a new one: that the old is ending does not matter.
+    const running = place.running.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    const matching = [...running, ...place.placed].filter(
+      (pod) => namespaceOf(pod) === namespaceOf(first) && selects(selector, pod.metadata.labels),
+    );
+    const placed = new Set(place.placed);
+    for (const pod of matching) {
       add(counts.all, domain);
-      if (!owners.has(pod)) add(counts.ofOthers, domain);
+      if (placed.has(pod) && !owners.has(pod)) add(counts.ofOthers, domain);
     }
   }
   return counts;
@@ -175,23 +175,25 @@ class Reach {
     const labels = poolLabels(pool);
     const wanted = requirementsOf((pool.spec.template.spec.requirements ?? []) as RequirementSpec[]);
     const needed = Object.entries(requestsOf(pod));
-    for (const type of this.#world.types.values()) {
-      if (needed.some(([name, amount]) => amount > (type.allocatable[name] ?? 0))) continue;
-      for (const launch of launchesOf(type)) {
-        const known = launch.labels[key] ?? labels[key];
-        if ((known !== undefined && found.has(known)) || !launchMeets(launch, wanted)) continue;
-        for (const term of nodeTermsOf(pod.spec)) {
-          if (!couldMeet({ ...labels, ...launch.labels }, wanted, term)) continue;
-          const open = wanted.get(key);
-          if (known !== undefined) found.add(known);
-          else if (open !== undefined && !open.complement) {
-            for (const value of open.values)
-              if (term.every(([k, r]) => k !== key || allows(r, value))) found.add(value);
-          }
-        }
+    const types = [...this.#world.types.values()].filter(({ allocatable }) =>
+      needed.every(([name, amount]) => amount <= (allocatable[name] ?? 0)),
+    );
+    const open = wanted.get(key);
+    for (const launch of types.flatMap(launchesOf)) {
+      const known = launch.labels[key] ?? labels[key];
+      if ((known !== undefined && found.has(known)) || !launchMeets(launch, wanted)) continue;
+      const all = { ...labels, ...launch.labels };
+      for (const term of nodeTermsOf(pod.spec).filter((one) => couldMeet(all, wanted, one))) {
+        for (const value of known === undefined ? openValues(open, key, term) : [known]) found.add(value);
       }
     }
   }
+}
+
+/** What a label that the pool leaves open may become for a pod. */
+function openValues(open: Requirement | undefined, key: string, term: Term): string[] {
+  if (open === undefined || open.complement) return [];
+  return [...open.values].filter((value) => term.every(([other, r]) => other !== key || allows(r, value)));
 }
 
 function couldMeet(labels: Readonly<Record<string, string>>, open: Requirements, term: Term): boolean {
@@ -295,24 +297,9 @@ function judgeOrder(
 }
 
 function judgeAntiAffinity(world: JudgedWorld, places: readonly Place[], everyPod: readonly Located[], say: Say): void {
-  const groups = new Map<string, { rule: Rule; owners: Located[] }>();
-  for (const { pod, place } of places.flatMap((p) => [...p.running, ...p.placed].map((pod) => ({ pod, place: p })))) {
-    for (const term of pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) {
-      const rule = ruleOf(world, pod, term);
-      const group = groups.get(rule.id) ?? { rule, owners: [] };
-      groups.set(rule.id, group);
-      group.owners.push({ pod, place });
-    }
-  }
   const placed = new Set(places.flatMap((place) => place.placed));
-  for (const { rule, owners } of groups.values()) {
-    const perDomain = new Map<string, Located[]>();
-    for (const located of everyPod) {
-      if (!isMeant(rule, located.pod)) continue;
-      for (const domain of domainsOf(located.place, rule.key)) {
-        perDomain.set(domain, [...(perDomain.get(domain) ?? []), located]);
-      }
-    }
+  for (const { rule, owners } of repellingGroups(world, places)) {
+    const perDomain = perDomainOf(rule, everyPod);
     for (const { pod, place } of owners) {
       for (const domain of domainsOf(place, rule.key)) {
         const other = perDomain.get(domain)?.find((one) => one.pod !== pod && (placed.has(pod) || placed.has(one.pod)));
@@ -322,6 +309,33 @@ function judgeAntiAffinity(world: JudgedWorld, places: readonly Place[], everyPo
       }
     }
   }
+}
+
+/** The pods with equal anti-affinity, placed now or running: it holds against those that come later too. */
+function repellingGroups(world: JudgedWorld, places: readonly Place[]): { rule: Rule; owners: Located[] }[] {
+  const groups = new Map<string, { rule: Rule; owners: Located[] }>();
+  for (const { pod, place } of places.flatMap((p) => [...p.running, ...p.placed].map((pod) => ({ pod, place: p })))) {
+    for (const term of pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) {
+      const rule = ruleOf(world, pod, term);
+      const group = groups.get(rule.id) ?? { rule, owners: [] };
+      groups.set(rule.id, group);
+      group.owners.push({ pod, place });
+    }
+  }
+  return [...groups.values()];
+}
+
+function perDomainOf(rule: Rule, everyPod: readonly Located[]): Map<string, Located[]> {
+  const perDomain = new Map<string, Located[]>();
+  for (const located of everyPod) {
+    if (!isMeant(rule, located.pod)) continue;
+    for (const domain of domainsOf(located.place, rule.key)) {
+      const present = perDomain.get(domain);
+      if (present === undefined) perDomain.set(domain, [located]);
+      else present.push(located);
+    }
+  }
+  return perDomain;
 }
 
 function memo<T>(compute: (rule: Rule) => T): (rule: Rule) => T {

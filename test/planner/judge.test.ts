@@ -224,15 +224,18 @@ const PLANTED: Planted[] = [
   {
     name: "a capacity type that the pool forbids",
     rule: "pool",
-    plant: (it) =>
-      Object.assign(claimOf(it, 0), { requirements: [inZone("zone-a")], cheapestPrice: 0.05 }) &&
-      (it.plan.pricePerHour = 0.15),
+    plant: (it) => {
+      Object.assign(claimOf(it, 0), { requirements: [inZone("zone-a")], cheapestPrice: 0.05 });
+      Object.assign(it.plan, { pricePerHour: 0.15 });
+    },
   },
   {
     name: "an architecture that the pool forbids",
     rule: "pool",
-    plant: (it) =>
-      Object.assign(claimOf(it, 0), { instanceTypes: ["arm"], cheapestPrice: 0.3 }) && (it.plan.pricePerHour = 0.4),
+    plant: (it) => {
+      Object.assign(claimOf(it, 0), { instanceTypes: ["arm"], cheapestPrice: 0.3 });
+      Object.assign(it.plan, { pricePerHour: 0.4 });
+    },
   },
   { name: "a pool that is not ready", rule: "pool", plant: (it) => (claimOf(it, 1).nodePool = "asleep") },
   { name: "a pool that is not there", rule: "pool", plant: (it) => (claimOf(it, 1).nodePool = "none") },
@@ -273,9 +276,10 @@ const PLANTED: Planted[] = [
   {
     name: "too few domains",
     rule: "spread",
-    plant: (it) =>
-      (podOf(it, "web-a").spec.topologySpreadConstraints = [{ ...SPREAD[0]!, minDomains: 3, maxSkew: 1 }]) &&
-      it.objects.push(pod({ name: "one-more", node: "old", cpu: 0, labels: { app: "web" } })),
+    plant: (it) => {
+      podOf(it, "web-a").spec.topologySpreadConstraints = [{ ...SPREAD[0]!, minDomains: 3, maxSkew: 1 }];
+      it.objects.push(pod({ name: "one-more", node: "old", cpu: 0, labels: { app: "web" } }));
+    },
   },
   {
     name: "a spread over a label that is not there",

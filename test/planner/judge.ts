@@ -118,23 +118,29 @@ type ToPlace = { wanted: Map<string, Pod>; optional: Map<string, Pod>; ignored: 
 function podsToPlace(world: JudgedWorld, leaving: readonly Place[]): ToPlace {
   const result: ToPlace = { wanted: new Map(), optional: new Map(), ignored: new Map() };
   for (const [key, pod] of world.pods) {
-    if ((pod.spec.nodeName ?? "") !== "" || isOwnedBy(pod, "DaemonSet") || isOwnedBy(pod, "Node")) continue;
-    if ((pod.status?.nominatedNodeName ?? "") !== "") continue;
-    const conditions = pod.status?.conditions ?? [];
-    if (!conditions.some(({ type, reason }) => type === "PodScheduled" && reason === "Unschedulable")) continue;
+    if (!isWaiting(pod)) continue;
     const why = whyIgnored(world, pod);
-    const isEnding =
-      pod.metadata.deletionTimestamp !== undefined || ["Failed", "Succeeded"].includes(pod.status?.phase ?? "");
     if (why !== undefined) result.ignored.set(key, why);
-    else (isEnding ? result.optional : result.wanted).set(key, pod);
+    else (isEnding(pod) ? result.optional : result.wanted).set(key, pod);
   }
   for (const pod of leaving.flatMap(({ running }) => running)) {
     if (isOwnedBy(pod, "DaemonSet") || isOwnedBy(pod, "Node")) continue;
     if (pod.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] === "true") continue;
-    const isEnding = pod.metadata.deletionTimestamp !== undefined;
-    (isEnding || isHeld(world, pod) ? result.optional : result.wanted).set(podKey(pod), pod);
+    (isEnding(pod) || isHeld(world, pod) ? result.optional : result.wanted).set(podKey(pod), pod);
   }
   return result;
+}
+
+function isWaiting(pod: Pod): boolean {
+  const { nodeName = "" } = pod.spec;
+  const { nominatedNodeName = "", conditions = [] } = pod.status ?? {};
+  if (nodeName !== "" || nominatedNodeName !== "" || isOwnedBy(pod, "DaemonSet") || isOwnedBy(pod, "Node"))
+    return false;
+  return conditions.some(({ type, reason }) => type === "PodScheduled" && reason === "Unschedulable");
+}
+
+function isEnding({ metadata, status }: Pod): boolean {
+  return metadata.deletionTimestamp !== undefined || ["Failed", "Succeeded"].includes(status?.phase ?? "");
 }
 
 /** No eviction is possible now: whether its place is planned already is a matter of taste. */
@@ -150,6 +156,8 @@ function isHeld(world: JudgedWorld, pod: Pod): boolean {
 function whyIgnored(world: JudgedWorld, pod: Pod): string | undefined {
   const isRefusal = nodeTermsOf(pod.spec)[0]?.some(([key, r]) => key === NODE_POOL_LABEL && isImpossible(r));
   if (isRefusal === true) return "it keeps off Karpenter's nodes";
+  const isFargate = pod.metadata.labels?.["eks.amazonaws.com/fargate-profile"] !== undefined;
+  if (isFargate || pod.spec.schedulerName === "fargate-scheduler") return "it runs on Fargate";
   const namespace = pod.metadata.namespace ?? "default";
   for (const { name, persistentVolumeClaim, ephemeral } of pod.spec.volumes ?? []) {
     const claimName = persistentVolumeClaim?.claimName ?? (ephemeral && `${pod.metadata.name}-${name}`);

@@ -12,7 +12,8 @@ import type { ProvisionPlan } from "../../src/plan/provision/provision-plan.ts";
 import { nodePool } from "../../src/plan/provision/test-cluster.ts";
 import { EXTRA_TYPE, type RandomCluster, randomCluster } from "./arbitraries.ts";
 import { findingLines, type JudgedPlan, judgePlan } from "./judge.ts";
-import { launchesOf } from "./judge-labels.ts";
+import { type Launch, launchesOf } from "./judge-labels.ts";
+import type { JudgedClaim } from "./judge-places.ts";
 import { letLoose } from "./let-loose.ts";
 
 /** With SEED=n in the environment other clusters are drawn; RUNS=n draws n times as many. */
@@ -131,29 +132,29 @@ function* placesForEach({ objects, types }: RandomCluster, pod: string, made: Pr
   }
   for (const pool of objects) {
     if (pool.kind !== "NodePool" || hasMinValues(pool as NodePool)) continue;
-    const team = (pool as NodePool).spec.template.spec.requirements?.some(({ key }) => key === "team") === true;
-    for (const { type, labels, priceUsdPerHour } of types.flatMap(launchesOf)) {
-      for (const extra of team ? ["red", "blue"] : [undefined]) {
-        const requirements: RequirementSpec[] = Object.entries({
-          ...labels,
-          ...(extra === undefined ? {} : { team: extra }),
-        })
-          .filter(([key]) =>
-            [ZONE_LABEL, CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, "kubernetes.io/os", "team"].includes(key),
-          )
-          .map(([key, value]) => ({ key, operator: "In", values: [value] }));
-        const claim = {
-          nodePool: pool.metadata.name,
-          pods: [pod],
-          instanceTypes: [type.name],
-          requirements,
-          cheapestPrice: priceUsdPerHour,
-        };
-        const newNodeClaims = [...made.newNodeClaims, claim];
-        yield { unschedulable, existingNodes: made.existingNodes, newNodeClaims };
-      }
+    for (const one of types.flatMap(launchesOf).flatMap((launch) => claimsAs(pool as NodePool, launch))) {
+      const newNodeClaims = [...made.newNodeClaims, { ...one, pods: [pod] }];
+      yield { unschedulable, existingNodes: made.existingNodes, newNodeClaims };
     }
   }
+}
+
+const CHOSEN = [ZONE_LABEL, CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, "kubernetes.io/os", "team"];
+
+/** Claims for exactly this launch, one for each value that the pool leaves open for its own label. */
+function claimsAs(
+  { metadata, spec }: NodePool,
+  { type, labels, priceUsdPerHour }: Launch,
+): Omit<JudgedClaim, "pods">[] {
+  const hasTeam = spec.template.spec.requirements.some(({ key }) => key === "team");
+  return (hasTeam ? [{ team: "red" }, { team: "blue" }] : [{}]).map((team) => ({
+    nodePool: metadata.name,
+    instanceTypes: [type.name],
+    requirements: Object.entries<string>({ ...labels, ...team })
+      .filter(([key]) => CHOSEN.includes(key))
+      .map(([key, value]): RequirementSpec => ({ key, operator: "In", values: [value] })),
+    cheapestPrice: priceUsdPerHour,
+  }));
 }
 const placesFor = (...args: Parameters<typeof placesForEach>): JudgedPlan[] => [...placesForEach(...args)];
 
