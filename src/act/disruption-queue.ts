@@ -13,6 +13,7 @@ import { isConflict } from "../ports/kube-api.ts";
 import { disruptionLabels } from "./claim-metrics.ts";
 import { countMovedPods } from "./count-moved-pods.ts";
 import type { Needs } from "./ports.ts";
+import { snakeCase } from "./snake-case.ts";
 import { deleteObject } from "./write.ts";
 
 /** What the queue has to know of a command: all of it can be read from the cluster. */
@@ -322,8 +323,4 @@ function isClosed(claim: NodeClaim): boolean {
 
 function poolsOf(claims: readonly NodeClaim[]): string[] {
   return [...new Set(claims.map(({ metadata }) => metadata.labels?.[NODE_POOL_LABEL] ?? ""))].sort(byText);
-}
-
-function snakeCase(words: string): string {
-  return words.replace(/(?!^)[A-Z]/g, "_$&").toLowerCase();
 }

@@ -8,6 +8,7 @@ import { expirationController } from "./expiration.ts";
 import { garbageCollectionController } from "./garbage-collection.ts";
 import { nodeClaimHydrationController, nodeHydrationController } from "./hydration.ts";
 import { ActMemory } from "./memory.ts";
+import { nodeRepairController } from "./node-repair.ts";
 import { nodeTerminationController } from "./node-termination.ts";
 import { nodeClaimConsistencyController } from "./nodeclaim-consistency.ts";
 import { nodeClaimDisruptionController } from "./nodeclaim-disruption.ts";
@@ -102,6 +103,7 @@ function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[
     podEventsController(needs),
     expirationController(needs),
     garbageCollectionController(needs),
+    ...(needs.settings.featureGates.nodeRepair ? [nodeRepairController(needs)] : []),
     nodeClaimHydrationController(needs),
     nodeHydrationController(needs),
     nodeClaimConsistencyController(needs),

@@ -81,7 +81,7 @@ type Gate = { readonly key: keyof FeatureGates; readonly name: string; readonly 
 
 /** The feature switches. One that cannot be switched in this version may be named with its default only. */
 export const FEATURE_GATES: readonly Gate[] = [
-  { key: "nodeRepair", name: "NodeRepair", default: false, isBuilt: false },
+  { key: "nodeRepair", name: "NodeRepair", default: false, isBuilt: true },
   { key: "reservedCapacity", name: "ReservedCapacity", default: true, isBuilt: true },
   { key: "spotToSpotConsolidation", name: "SpotToSpotConsolidation", default: false, isBuilt: false },
   { key: "nodeOverlay", name: "NodeOverlay", default: false, isBuilt: false },

@@ -123,7 +123,7 @@ describe("settings", () => {
   it("refuse what this version does not do, by name", () => {
     const cases: [string[], Record<string, string>, RegExp][] = [
       [["--feature-gates=NodeOverlay=true"], {}, /--feature-gates: feature gate NodeOverlay=true/],
-      [[], { FEATURE_GATES: "NodeRepair=true, CapacityBuffer=1" }, /NodeRepair[\s\S]*CapacityBuffer/],
+      [[], { FEATURE_GATES: "NodeOverlay=true, CapacityBuffer=1" }, /NodeOverlay[\s\S]*CapacityBuffer/],
       [["--disable-controller-warmup=false"], {}, /a standby that watches/],
       [[], { IGNORE_DRA_REQUESTS: "false" }, /IGNORE_DRA_REQUESTS: dynamic resource allocation/],
     ];
@@ -132,7 +132,7 @@ describe("settings", () => {
       assert.equal(error.code, "KARP_FEATURE_NOT_BUILT");
       assert.match(error.what, want);
     }
-    assert.equal(refusal(["--feature-gates=NodeRepair=true", "--bad"]).code, "KARP_BAD_SETTINGS");
+    assert.equal(refusal(["--feature-gates=NodeOverlay=true", "--bad"]).code, "KARP_BAD_SETTINGS");
   });
 
   it("accept gates at their default, unknown gates with a warning, and no merge of flag and variable", () => {
