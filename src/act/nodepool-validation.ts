@@ -3,10 +3,9 @@ import { nodePoolProblems } from "../model/resources/node-pool-problems.ts";
 import { poolWithProblems } from "../plan/nodepool/validation.ts";
 import { type Controller, onChange } from "../runtime/controller.ts";
 import type { Needs } from "./ports.ts";
-import { isServed } from "./snapshot-now.ts";
 import { patchObject, SHARED_OBJECT_BACKOFF_MS } from "./write.ts";
 
-/** Shows in each pool what its schema could not refuse. */
+/** Shows in each pool, also in one that no provider here serves, what its schema could not refuse. */
 export function nodePoolValidationController(needs: Needs): Controller {
   const { mirror, provider, clock } = needs;
   const limits = { wellKnown: provider.wellKnownLabels };
@@ -17,7 +16,7 @@ export function nodePoolValidationController(needs: Needs): Controller {
     keysFor: ({ kind, key, after }) => (kind === NODE_POOLS && after !== undefined ? [key] : []),
     async reconcile(key) {
       const pool = mirror.live.nodePools.get(key);
-      if (pool === undefined || !isServed(provider, pool)) return onChange;
+      if (pool === undefined) return onChange;
       const next = poolWithProblems(pool, nodePoolProblems(pool, limits), clock.nowMs());
       await patchObject(needs, NODE_POOLS, pool, next, "status");
       return onChange;
