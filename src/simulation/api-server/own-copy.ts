@@ -63,8 +63,13 @@ function copyMembers(members: JsonObject, before: JsonObject | undefined, keepsN
     copy ??= { ...members };
     setMember(copy, key, part);
   }
-  if (isSame) for (const key in before) if (before[key] !== undefined) count -= 1;
-  return isSame && count === 0 && before !== undefined ? before : (copy ?? { ...members });
+  return isSame && before !== undefined && hasMembers(before, count) ? before : (copy ?? { ...members });
+}
+
+function hasMembers(object: JsonObject, count: number): boolean {
+  let left = count;
+  for (const key in object) if (object[key] !== undefined) left -= 1;
+  return left === 0;
 }
 
 function withoutGaps(members: JsonObject, keepsNulls: boolean): JsonObject {

@@ -72,12 +72,23 @@ function looksDifferent(before: Node, after: Node): boolean {
 function reconcile(needs: ControllerNeeds, key: string): number | undefined {
   const set = needs.state.of(DAEMON_SETS).get(key) as DaemonSet | undefined;
   if (set === undefined || set.metadata.deletionTimestamp !== undefined) return undefined;
-  const hash = shortHash(set.spec.template);
+  const hash = hashOf(set.spec.template);
   const podsByNode = podsPerNode(needs, set);
   for (const node of needs.state.of(NODES).values())
     syncNode(needs, { set, hash, node, pods: podsByNode.get(node.metadata.name) ?? [] });
   replaceOutdated(needs, set, hash);
   return writeStatus(needs, set, hash);
+}
+
+/** Stored objects are never changed in place: a template has one hash for ever. */
+const knownHashes = new WeakMap<PodTemplate, string>();
+
+function hashOf(template: PodTemplate): string {
+  const known = knownHashes.get(template);
+  if (known !== undefined) return known;
+  const hash = shortHash(template);
+  knownHashes.set(template, hash);
+  return hash;
 }
 
 function podsPerNode({ state }: ControllerNeeds, set: DaemonSet): Map<string, Pod[]> {

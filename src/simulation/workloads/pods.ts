@@ -101,10 +101,13 @@ export function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const fieldsA = Object.entries(a).filter(([, value]) => value !== undefined);
-  const fieldsB = Object.entries(b).filter(([, value]) => value !== undefined);
-  return (
-    fieldsA.length === fieldsB.length &&
-    fieldsA.every(([key, value]) => isSame(value, (b as Record<string, unknown>)[key]))
-  );
+  const [fieldsA, fieldsB] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  let extra = 0;
+  for (const key in fieldsA) {
+    if (fieldsA[key] === undefined) continue;
+    if (!isSame(fieldsA[key], fieldsB[key])) return false;
+    extra -= 1;
+  }
+  for (const key in fieldsB) if (fieldsB[key] !== undefined) extra += 1;
+  return extra === 0;
 }
