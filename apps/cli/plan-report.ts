@@ -2,25 +2,15 @@ import { byText } from "../../src/base/order.ts";
 import { formatAmount } from "../../src/model/resources.ts";
 import type { PlannedClaim, Refusal } from "../../src/plan/provision/provision-plan.ts";
 import type { TimedPlan } from "./plan-cluster.ts";
-
-/** A table: a heading for each column, then rows. */
-type Table = { title: string; head: readonly string[]; rows: readonly (readonly string[])[] };
-
-const LISTED_MAX = 50;
+import { count, dollars, listed, type Report, type Table } from "./report.ts";
 
 /** The plan for people: what is bought, what goes where, what stays behind and why. */
-export function planText(plan: TimedPlan): string {
-  const tables = tablesOf(plan).map(({ title, head, rows }) => `${title}\n${aligned([head, ...rows])}`);
-  return `${[headline(plan), ...tables, ...notes(plan)].join("\n\n")}\n`;
-}
-
-/** The same as Markdown, for pull requests. */
-export function planMarkdown(plan: TimedPlan): string {
-  const tables = tablesOf(plan).map(({ title, head, rows }) => {
-    const lines = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.map(escaped).join(" | ")} |`);
-    return `**${title}**\n\n${lines.join("\n")}`;
-  });
-  return `${[headline(plan), ...tables, ...notes(plan)].join("\n\n")}\n`;
+export function planTables(plan: TimedPlan): Report {
+  return {
+    headline: headline(plan),
+    tables: [claimTable(plan.newNodeClaims), nodeTable(plan), refusalTable(plan.unschedulable)],
+    notes: notes(plan),
+  };
 }
 
 function headline(plan: TimedPlan): string {
@@ -35,12 +25,6 @@ function headline(plan: TimedPlan): string {
   if (placed > 0) parts.push(`${count(placed, "pod")} ${placed === 1 ? "fits" : "fit"} on nodes that are there`);
   if (unschedulable.length > 0) parts.push(`${count(unschedulable.length, "pod")} cannot be placed`);
   return `${parts.join("; ")}.`;
-}
-
-function tablesOf(plan: TimedPlan): Table[] {
-  return [claimTable(plan.newNodeClaims), nodeTable(plan), refusalTable(plan.unschedulable)].filter(
-    ({ rows }) => rows.length > 0,
-  );
 }
 
 /** Equal purchases share a row. */
@@ -101,12 +85,6 @@ function refusalTable(refusals: readonly Refusal[]): Table {
   return { title: "Cannot be placed", head: ["POD", "CODE", "REASON"], rows: listed(rows) };
 }
 
-/** The first rows; the last one says how many were left out. */
-function listed(rows: readonly (readonly string[])[]): readonly (readonly string[])[] {
-  if (rows.length <= LISTED_MAX) return rows;
-  return [...rows.slice(0, LISTED_MAX), [`and ${rows.length - LISTED_MAX} more: see -o json`]];
-}
-
 function notes(plan: TimedPlan): string[] {
   const pools = plan.poolsWithoutTypes.map(({ nodePool, code, reason }) => `NodePool ${nodePool}: ${code}: ${reason}`);
   const remarks = plan.remarks.map(({ reason, pods }) => `${count(pods.length, "pod")}: ${reason}`);
@@ -114,28 +92,5 @@ function notes(plan: TimedPlan): string[] {
     plan.ignored.length === 0
       ? []
       : [`${count(plan.ignored.length, "pod")} left alone: not meant for Karpenter's nodes`];
-  const all = [...pools, ...remarks, ...ignored].map((note) => `- ${note}`);
-  return all.length === 0 ? [] : [all.join("\n")];
-}
-
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
-  }
-  return rows
-    .map((row) => `  ${row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join("  ")}`)
-    .join("\n");
-}
-
-function escaped(cell: string): string {
-  return cell.replaceAll("|", "\\|");
-}
-
-function dollars(amount: number): string {
-  return `$${amount.toFixed(4)}`;
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? "" : "s"}`;
+  return [...pools, ...remarks, ...ignored];
 }

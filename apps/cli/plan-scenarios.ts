@@ -9,6 +9,7 @@ import type { PlanSettings } from "../../src/snapshot/snapshot.ts";
 import type { Io } from "./io.ts";
 import { EXIT } from "./io.ts";
 import { planJson, timedPlan } from "./plan-cluster.ts";
+import { disruptionJson, timedDisruption } from "./plan-disruption.ts";
 
 /** A cluster at one moment, as a scenario file describes it. */
 type Scenario = {
@@ -17,28 +18,25 @@ type Scenario = {
   objects: KubeObject[];
   instanceTypes: string;
   now: string;
-  options?: Partial<Pick<PlanSettings, "preferencePolicy" | "minValuesPolicy">>;
+  options?: Partial<Pick<PlanSettings, "preferencePolicy" | "minValuesPolicy">> & { spotToSpotConsolidation?: boolean };
 };
 
 export type ScenarioFlags = { scenarios: readonly string[]; catalogs: string; out: string };
 
 /**
- * Plans every scenario in this one process and writes OUT/NAME.json each. One that cannot be planned gets a file too,
- * that says why, and makes the exit code 1.
+ * Plans every scenario in this one process and writes OUT/NAME.json each.
  * @throws UserError KARP_BAD_SCENARIO, KARP_BAD_INSTANCE_TYPES
  */
 export async function planScenarios({ scenarios, catalogs, out }: ScenarioFlags, io: Io): Promise<number> {
   await mkdir(resolve(io.cwd, out), { recursive: true });
   const types = new Map<string, readonly InstanceType[]>();
-  let refused = 0;
   for (const file of scenarios) {
     const scenario = await readScenario(resolve(io.cwd, file), file);
-    const result = scenario.kind === "disruption" ? REFUSED_DISRUPTION : planOf(scenario, await catalogue(scenario));
-    if (result === REFUSED_DISRUPTION) refused += 1;
+    const result = planOf(scenario, await catalogue(scenario));
     await writeFile(join(resolve(io.cwd, out), `${scenario.name}.json`), `${JSON.stringify(result, null, 1)}\n`);
     io.err(`${scenario.name}: ${summary(result)}\n`);
   }
-  return refused === 0 ? EXIT.fine : EXIT.findings;
+  return EXIT.fine;
 
   async function catalogue({ instanceTypes: name }: Scenario): Promise<readonly InstanceType[]> {
     const known = types.get(name);
@@ -50,11 +48,6 @@ export async function planScenarios({ scenarios, catalogs, out }: ScenarioFlags,
   }
 }
 
-const REFUSED_DISRUPTION = {
-  code: "DisruptionNotPlanned",
-  reason: "this scenario asks for a disruption plan, which this command does not make",
-} as const;
-
 function planOf(scenario: Scenario, instanceTypes: readonly InstanceType[]): Record<string, unknown> {
   const nowMs = parseTime(scenario.now) ?? 0;
   const { preferencePolicy, minValuesPolicy } = scenario.options ?? {};
@@ -62,13 +55,19 @@ function planOf(scenario: Scenario, instanceTypes: readonly InstanceType[]): Rec
     ...(preferencePolicy === undefined ? {} : { preferencePolicy }),
     ...(minValuesPolicy === undefined ? {} : { minValuesPolicy }),
   };
-  return planJson(timedPlan({ objects: scenario.objects, instanceTypes, nowMs, settings }));
+  const input = { objects: scenario.objects, instanceTypes, nowMs, settings };
+  if (scenario.kind !== "disruption") return planJson(timedPlan(input));
+  const spotToSpot = scenario.options?.spotToSpotConsolidation === true;
+  return disruptionJson(timedDisruption({ ...input, spotToSpot, steady: true }));
 }
 
 function summary(result: Record<string, unknown>): string {
-  if (result === REFUSED_DISRUPTION) return `${REFUSED_DISRUPTION.code}: ${REFUSED_DISRUPTION.reason}`;
   const count = (field: string): number => (result[field] as unknown[]).length;
-  const price = (result["pricePerHour"] as number).toFixed(4);
+  const price = ((result["pricePerHour"] ?? result["finalPricePerHour"]) as number).toFixed(4);
+  if (result["finalNodes"] !== undefined) {
+    const before = (result["initialPricePerHour"] as number).toFixed(4);
+    return `${count("commands")} commands, $${before}/h becomes $${price}/h, ${count("finalNodes")} nodes, ${result["solveMs"]} ms`;
+  }
   return `${count("newNodeClaims")} nodes, $${price}/h, ${count("unschedulable")} pods refused, ${result["solveMs"]} ms`;
 }
 

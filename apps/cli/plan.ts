@@ -10,14 +10,18 @@ import { asCluster } from "./file-cluster.ts";
 import { readFlags } from "./flags.ts";
 import { EXIT, type Io } from "./io.ts";
 import { readManifests } from "./manifests.ts";
-import { planJson, type TimedPlan, timedPlan } from "./plan-cluster.ts";
-import { planMarkdown, planText } from "./plan-report.ts";
+import { planJson, timedPlan } from "./plan-cluster.ts";
+import { disruptionJson, timedDisruption } from "./plan-disruption.ts";
+import { disruptionTables } from "./plan-disruption-report.ts";
+import { planTables } from "./plan-report.ts";
 import { planScenarios } from "./plan-scenarios.ts";
+import { type Report, reportMarkdown, reportText } from "./report.ts";
 
 const REGION_DEFAULT = "us-east-1";
-const USAGE = `Says which nodes would be bought for the pods in files, and why some would not get one. Touches nothing.
+const USAGE = `Says which nodes would be bought for the pods in files, and why some would not get one; or, with --disruption, which
+nodes would be taken away, what would come instead, and why the others stay. Touches nothing.
 
-usage: karpenter plan -f FILE... [OPTION...]
+usage: karpenter plan [--disruption [--steady]] -f FILE... [OPTION...]
        karpenter plan --scenario FILE... --catalogs DIR --out DIR
 
   -f, --filename FILE      files or folders of manifests, or - for standard input: pods, NodePools, nodes, and the
@@ -30,11 +34,16 @@ usage: karpenter plan -f FILE... [OPTION...]
   --now TIME               the moment to plan for, such as 2026-01-01T12:00:00Z; default: now
   -o, --output FORMAT      table (default), json, yaml or markdown
 
+  --disruption             plans what is taken away instead
+  --steady                 plans again on the result until nothing is left to do, and lists the nodes at the end
+  --spot-to-spot           spot nodes may make way for cheaper spot nodes (feature gate SpotToSpotConsolidation)
+
   --scenario FILE          plans clusters described in one file each and writes DIR/NAME.json
   --catalogs DIR           where the files of instance types are that the scenarios name
   --out DIR                where the plans go
 
-exit code: 0 every pod has a place, 1 some have not, 2 wrong use, 3 failure
+exit code: 0 every pod has a place, 1 some have not, 2 wrong use, 3 failure;
+           with --disruption 0 nothing is to be done, 1 something is
 `;
 
 /**
@@ -50,6 +59,9 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
     "min-values-policy": { type: "string", default: "Strict" },
     now: { type: "string" },
     output: { type: "string", short: "o", default: "table" },
+    disruption: { type: "boolean", default: false },
+    steady: { type: "boolean", default: false },
+    "spot-to-spot": { type: "boolean", default: false },
     scenario: { type: "string", multiple: true },
     catalogs: { type: "string" },
     out: { type: "string" },
@@ -65,7 +77,10 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
     return planScenarios({ scenarios: flags.scenario, catalogs, out }, io);
   }
   if (flags.filename === undefined) throw wrongUse("there is nothing to plan: give -f FILE");
-  const print = printerOf(flags.output);
+  const format = formatOf(flags.output);
+  if (!flags.disruption && (flags.steady || flags["spot-to-spot"])) {
+    throw wrongUse(`--${flags.steady ? "steady" : "spot-to-spot"} goes with --disruption only`);
+  }
   const settings: Partial<PlanSettings> = {
     preferencePolicy: oneOf("preference-policy", flags["preference-policy"], ["Respect", "Ignore"]),
     minValuesPolicy: oneOf("min-values-policy", flags["min-values-policy"], ["Strict", "BestEffort"]),
@@ -73,8 +88,26 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
   const nowMs = momentOf(flags.now);
   const instanceTypes = typesOf(flags["instance-types"], flags.region, io);
   const { objects } = await readManifests(flags.filename, io);
-  const plan = timedPlan({ objects: asCluster(objects.map(({ object }) => object)), instanceTypes, nowMs, settings });
-  io.out(print(plan));
+  const input = { objects: asCluster(objects.map(({ object }) => object)), instanceTypes, nowMs, settings };
+  if (flags.disruption) {
+    const plan = timedDisruption({ ...input, steady: flags.steady, spotToSpot: flags["spot-to-spot"] });
+    io.out(
+      printed(
+        format,
+        () => disruptionJson(plan),
+        () => disruptionTables(plan),
+      ),
+    );
+    return plan.commands.length === 0 ? EXIT.fine : EXIT.findings;
+  }
+  const plan = timedPlan(input);
+  io.out(
+    printed(
+      format,
+      () => planJson(plan),
+      () => planTables(plan),
+    ),
+  );
   return plan.unschedulable.length === 0 ? EXIT.fine : EXIT.findings;
 }
 
@@ -97,18 +130,24 @@ function spread(args: readonly string[]): string[] {
   return result;
 }
 
-function printerOf(format: string): (plan: TimedPlan) => string {
+const FORMATS = ["table", "json", "yaml", "markdown"] as const;
+
+function formatOf(format: string): (typeof FORMATS)[number] {
+  const known = FORMATS.find((one) => one === format);
+  if (known === undefined) throw wrongUse(`--output is "${format}", not one of ${FORMATS.join(", ")}`);
+  return known;
+}
+
+function printed(format: (typeof FORMATS)[number], json: () => unknown, report: () => Report): string {
   switch (format) {
     case "table":
-      return planText;
+      return reportText(report());
     case "markdown":
-      return planMarkdown;
+      return reportMarkdown(report());
     case "json":
-      return (plan) => `${JSON.stringify(planJson(plan), null, 2)}\n`;
+      return `${JSON.stringify(json(), null, 2)}\n`;
     case "yaml":
-      return (plan) => stringify(planJson(plan), { lineWidth: 0, aliasDuplicateObjects: false });
-    default:
-      throw wrongUse(`--output is "${format}", not one of table, json, yaml, markdown`);
+      return stringify(json(), { lineWidth: 0, aliasDuplicateObjects: false });
   }
 }
 

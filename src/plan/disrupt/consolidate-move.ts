@@ -1,0 +1,175 @@
+import { byText } from "../../base/order.ts";
+import type { InstanceType } from "../../model/instance-type.ts";
+import { CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL } from "../../model/labels.ts";
+import { keyOf } from "../../model/object.ts";
+import { indexBudgets, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
+import type { Snapshot } from "../../snapshot/snapshot.ts";
+import type { PlannedClaim } from "../provision/provision-plan.ts";
+import { unbalanced } from "./balanced.ts";
+import type { DisruptionCommand } from "./command.ts";
+import type { Consolidatee, KeptCode } from "./consolidate-candidates.ts";
+import { rehome } from "./rehome.ts";
+import { dollars, underPrice } from "./replacement-prices.ts";
+
+/** Nodes that go, and what comes instead: checked, and paying back by itself. */
+export type Move = {
+  kind: "move";
+  members: readonly Consolidatee[];
+  command: DisruptionCommand;
+  /** The replacements as they were planned, before their types were narrowed to what pays. */
+  planned: readonly PlannedClaim[];
+  /** USD per hour that the bill falls by. */
+  savings: number;
+  /** The same, with what a node less and an eviction are worth: what moves are compared by. */
+  gain: number;
+};
+
+export type NoMove = {
+  kind: "none";
+  code: KeptCode;
+  reason: string;
+  /** Members of which some pod has no other place. */
+  homeless: readonly Consolidatee[];
+};
+
+export type MoveRules = {
+  /** Names of claims whose nodes take no pods, see closedTargets. */
+  closed: ReadonlySet<string>;
+  /** USD per hour that every node counts as dearer than it is, as in provisioning. */
+  surchargePerNode: number;
+  spotToSpot: boolean;
+};
+
+/** A single spot node makes way for another only while there are so many cheaper types: else it would be back soon. */
+const SPOT_TYPES_MIN = 15;
+/** USD per hour that moving a usual pod must bring. */
+const EVICTION_PRICE = 0.0002;
+
+export type MoveOptions = {
+  /** Effort of the search for new nodes; undefined: as in provisioning. */
+  steps?: number;
+  /** Nodes that take none of the pods, since they are to go as well. */
+  leavingToo?: readonly Consolidatee[];
+};
+
+/** What would come of taking exactly these nodes away. */
+export function moveOf(
+  snapshot: Snapshot,
+  members: readonly Consolidatee[],
+  rules: MoveRules,
+  { steps, leavingToo = [] }: MoveOptions = {},
+): Move | NoMove {
+  const sorted = [...members].sort((a, b) => byText(a.claimName, b.claimName));
+  const isAllSpot = sorted.every(({ isSpot }) => isSpot);
+  const offered = isAllSpot && !rules.spotToSpot ? withoutSpot(snapshot) : snapshot;
+  const settings = steps === undefined ? offered.settings : { ...offered.settings, searchSteps: steps };
+  const leaving = new Set(sorted.map(nameOf));
+  const avoid = leavingToo.length === 0 ? rules.closed : new Set([...rules.closed, ...leavingToo.map(nameOf)]);
+  const { replacements, moves, problem } = rehome({ ...offered, settings }, { leaving, avoid });
+  if (problem !== undefined) {
+    return { kind: "none", code: "NoOtherPlace", reason: problem, homeless: homelessOf(snapshot, sorted, moves) };
+  }
+  return paying(offered, sorted, { planned: replacements, moves }, rules);
+}
+
+/** The plan as a move, if it pays back and keeps to the rules. */
+export function paying(
+  snapshot: Snapshot,
+  members: readonly Consolidatee[],
+  { planned, moves }: { planned: readonly PlannedClaim[]; moves: DisruptionCommand["moves"] },
+  rules: MoveRules,
+): Move | NoMove {
+  const isAllSpot = members.every(({ isSpot }) => isSpot);
+  const price = members.reduce((sum, one) => sum + one.price, 0);
+  const priced = underPrice(snapshot, planned, price);
+  if (priced.kind === "refused") {
+    const isGated = isAllSpot && !rules.spotToSpot;
+    return none(
+      isGated ? "SpotToSpotOff" : priced.code,
+      isGated ? `${GATED}; without, ${priced.reason}` : priced.reason,
+    );
+  }
+  const isSpotToSpot = isAllSpot && members.length === 1 && rules.spotToSpot;
+  const poor = priced.claims.find((claim) => isSpotClaim(claim) && claim.instanceTypes.length < SPOT_TYPES_MIN);
+  if (isSpotToSpot && poor !== undefined) {
+    const reason = `only ${poor.instanceTypes.length} types are cheaper; a spot node makes way for another from ${SPOT_TYPES_MIN} on`;
+    return none("TooFewSpotTypes", reason);
+  }
+  const command: DisruptionCommand = {
+    reason: "Underutilized",
+    consolidationType: members.length > 1 ? "multi" : "single",
+    candidates: members.map(({ candidate }) => candidate),
+    replacements: isSpotToSpot ? priced.claims.map(fewest) : priced.claims,
+    moves,
+  };
+  const savings = price - priced.price;
+  const disruption = members.reduce((sum, one) => sum + one.disruptionCost - 1, 0);
+  const nodesLess = members.length - planned.length;
+  const gain = savings + rules.surchargePerNode * nodesLess - EVICTION_PRICE * disruption;
+  if (gain <= 0) {
+    const reason = `going elsewhere would save ${dollars(savings)} per hour, too little for moving ${moves.size} pods`;
+    return none("NotCheaper", reason);
+  }
+  const score = unbalanced(snapshot, members, savings);
+  return score === undefined ? { kind: "move", members, command, planned, savings, gain } : none("NotBalanced", score);
+}
+
+const GATED = "a spot node makes way for another only with the feature gate SpotToSpotConsolidation";
+
+function nameOf({ claimName }: Consolidatee): string {
+  return claimName;
+}
+
+function none(code: KeptCode, reason: string): NoMove {
+  return { kind: "none", code, reason, homeless: [] };
+}
+
+function isSpotClaim({ requirements }: PlannedClaim): boolean {
+  return requirements.some(({ key, values }) => key === CAPACITY_TYPE_LABEL && values?.includes("spot") === true);
+}
+
+/** The cheapest fifteen: with all of them the next cheapest would follow soon. Where minValues ask for more, all stay. */
+function fewest(claim: PlannedClaim): PlannedClaim {
+  if (!isSpotClaim(claim) || claim.requirements.some(({ minValues }) => minValues !== undefined)) return claim;
+  const instanceTypes = claim.instanceTypes.slice(0, SPOT_TYPES_MIN);
+  const requirements = claim.requirements.map((spec) =>
+    spec.key === INSTANCE_TYPE_LABEL ? { ...spec, values: [...instanceTypes].sort(byText) } : spec,
+  );
+  return { ...claim, instanceTypes, requirements };
+}
+
+function homelessOf(
+  snapshot: Snapshot,
+  members: readonly Consolidatee[],
+  moves: ReadonlyMap<string, string>,
+): Consolidatee[] {
+  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values());
+  return members.filter(({ candidate }) =>
+    candidate.pods.some((pod) => !moves.has(keyOf(pod)) && isCurrentlyReschedulable(pod, budgets, snapshot.nowMs)),
+  );
+}
+
+const soldOut = new WeakMap<Snapshot["instanceTypes"], Snapshot["instanceTypes"]>();
+
+/** The snapshot in which no spot capacity is to be had. */
+function withoutSpot(snapshot: Snapshot): Snapshot {
+  let instanceTypes = soldOut.get(snapshot.instanceTypes);
+  if (instanceTypes === undefined) {
+    const known = new Map<readonly InstanceType[], readonly InstanceType[]>();
+    const without = (types: readonly InstanceType[]): readonly InstanceType[] => {
+      const done = known.get(types) ?? types.map(onDemandOnly);
+      known.set(types, done);
+      return done;
+    };
+    instanceTypes = new Map([...snapshot.instanceTypes].map(([pool, types]) => [pool, without(types)]));
+    soldOut.set(snapshot.instanceTypes, instanceTypes);
+  }
+  return { ...snapshot, instanceTypes };
+}
+
+function onDemandOnly(type: InstanceType): InstanceType {
+  return {
+    ...type,
+    offerings: type.offerings.map((one) => (one.capacityType === "spot" ? { ...one, available: false } : one)),
+  };
+}

@@ -1,0 +1,151 @@
+import { byText } from "../../base/order.ts";
+import { keyOf } from "../../model/object.ts";
+import type { Snapshot } from "../../snapshot/snapshot.ts";
+import { afterCommand } from "./after-command.ts";
+import { type PoolBudget, poolBudgets } from "./budgets.ts";
+import { findCandidates } from "./candidates.ts";
+import { type Consolidatee, closedTargets, consolidatees, type Kept } from "./consolidate-candidates.ts";
+import { type Move, type MoveRules, moveOf, type NoMove, paying } from "./consolidate-move.ts";
+import { bestMove, type Effort, rankedByWaste, type Search, spend } from "./consolidate-search.ts";
+
+export type ConsolidationPlan = {
+  /** Each pays back by itself; those that bring most for the trouble first. */
+  moves: Move[];
+  /** Nodes that might have gone, before it was asked whether that pays. */
+  eligible: readonly Consolidatee[];
+  /** Managed nodes that stay, in order of name. */
+  kept: Kept[];
+  budgets: ReadonlyMap<string, PoolBudget>;
+};
+
+export type ConsolidationOptions = {
+  /** Names of claims that are being disrupted already. */
+  underway: ReadonlySet<string>;
+  /** Whether a spot node may make way for a cheaper spot node. */
+  spotToSpot: boolean;
+  /** The most that is planned at once; undefined: as many commands as pay. */
+  commandsMax?: number;
+  /** About one pod or node looked at each. */
+  steps?: number;
+};
+
+/** What-ifs over the whole cluster at most, in a large one; a small one has some more. */
+const WHOLE_LOOKS = 60;
+const STEPS_MIN = 60_000;
+const COMMANDS_MAX = 1_000;
+/** As in provisioning: a node more is not worth less than this. */
+const SURCHARGE = 0.01;
+
+/**
+ * Nodes whose pods can be had for less: on room that is there, on cheaper nodes, or both; any number of nodes for any number. The
+ * bill is lower after every command, so none can be undone by a later one. Pure: equal snapshots give equal plans.
+ */
+export function planConsolidation(snapshot: Snapshot, options: ConsolidationOptions): ConsolidationPlan {
+  const budgets = poolBudgets(snapshot, "Underutilized");
+  const found = findCandidates(snapshot, options.underway);
+  const { able, kept } = consolidatees(snapshot, found.candidates);
+  const rules: MoveRules = {
+    closed: closedTargets(snapshot),
+    surchargePerNode: snapshot.settings.surchargePerNode ?? SURCHARGE,
+    spotToSpot: options.spotToSpot,
+  };
+  const effort: Effort = { left: options.steps ?? Math.max(STEPS_MIN, WHOLE_LOOKS * snapshot.stateNodes.length) };
+  const why = new Map<string, NoMove>();
+  const room = new Map([...budgets].map(([name, { remaining }]) => [name, remaining]));
+  const moves = allMoves(snapshot, able, { rules, effort, why, room }, options.commandsMax ?? COMMANDS_MAX);
+  const perTrouble = ({ savings, members }: Move): number =>
+    savings / members.reduce((sum, { disruptionCost }) => sum + disruptionCost, 0);
+  return {
+    moves: moves.sort((a, b) => perTrouble(b) - perTrouble(a)),
+    eligible: able,
+    kept: [...kept, ...found.blocked, ...stillThere(able, moves, { why, room: budgets })].sort(byNode),
+    budgets,
+  };
+}
+
+/** Move after move, each planned for what the ones before leave. */
+function allMoves(snapshot: Snapshot, able: readonly Consolidatee[], search: Search, most: number): Move[] {
+  const room = new Map(search.room);
+  const moves: Move[] = [];
+  let present = snapshot;
+  let rest: readonly Consolidatee[] = able.length === 0 ? [] : rankedByWaste(snapshot, able, search);
+  while (rest.length > 0 && moves.length < most && search.effort.left > 0) {
+    const { best, seen } = bestMove(present, rest, { ...search, room });
+    if (seen.length === 0) break;
+    const done = best === undefined ? [] : settled(present, best, search);
+    for (const move of done) {
+      moves.push(move);
+      present = afterCommand(present, move.command);
+      for (const { poolName } of move.members) room.set(poolName, (room.get(poolName) ?? 0) - 1);
+    }
+    // Nodes that get pods stay for now: these would be moved twice. What was looked at in vain is not looked at again.
+    const targets = new Set(done.flatMap(({ command }) => [...command.moves.values()]));
+    const gone = new Set(done.length === 0 ? seen : done.flatMap(({ members }) => members));
+    rest = rest.filter((one) => !gone.has(one) && !targets.has(one.candidate.state.name));
+  }
+  return moves;
+}
+
+/** The move with the usual effort for its new nodes, in parts that pay by themselves where it falls into such. */
+function settled(snapshot: Snapshot, best: Move, { rules, effort }: Search): Move[] {
+  spend(effort, snapshot, best.members);
+  const whole = moveOf(snapshot, best.members, rules);
+  const complete = whole.kind === "move" && whole.gain >= best.gain ? whole : best;
+  const parts = partsOf(complete).map((members) => partOf(snapshot, complete, members, rules));
+  const moves = parts.filter((part) => part.kind === "move");
+  return moves.length === parts.length ? moves : [complete];
+}
+
+function partOf(snapshot: Snapshot, whole: Move, members: readonly Consolidatee[], rules: MoveRules): Move | NoMove {
+  const keys = new Set(members.flatMap(({ candidate }) => candidate.pods.map(keyOf)));
+  const moves = new Map([...whole.command.moves].filter(([key]) => keys.has(key)));
+  const targets = new Set(moves.values());
+  const planned = whole.planned.filter(({ name }) => targets.has(name));
+  const sorted = [...members].sort((a, b) => byText(a.claimName, b.claimName));
+  return paying(snapshot, sorted, { planned, moves }, rules);
+}
+
+/** Members that share new nodes belong together; the others can go by themselves. */
+function partsOf({ members, command }: Move): Consolidatee[][] {
+  const bought = new Set(command.replacements.map(({ name }) => name));
+  const parts: { members: Consolidatee[]; names: Set<string> }[] = [];
+  for (const member of members) {
+    const part = { members: [member], names: new Set<string>() };
+    for (const pod of member.candidate.pods) {
+      const name = command.moves.get(keyOf(pod));
+      if (name !== undefined && bought.has(name)) part.names.add(name);
+    }
+    for (const other of parts.filter(({ names }) => [...names].some((name) => part.names.has(name)))) {
+      parts.splice(parts.indexOf(other), 1);
+      part.members.unshift(...other.members);
+      for (const name of other.names) part.names.add(name);
+    }
+    parts.push(part);
+  }
+  return parts.map((part) => part.members);
+}
+
+function stillThere(
+  able: readonly Consolidatee[],
+  moves: readonly Move[],
+  { why, room }: { why: ReadonlyMap<string, NoMove>; room: ReadonlyMap<string, PoolBudget> },
+): Kept[] {
+  const gone = new Set(moves.flatMap(({ members }) => members));
+  return able
+    .filter((one) => !gone.has(one))
+    .map(({ candidate: { state, claim }, claimName, poolName }): Kept => {
+      const refusal = why.get(claimName);
+      if (refusal !== undefined) return { state, claim, code: refusal.code, reason: refusal.reason };
+      const budget = room.get(poolName);
+      const used = moves.flatMap(({ members }) => members).filter((one) => one.poolName === poolName).length;
+      if (budget !== undefined && budget.remaining <= used) {
+        const reason = `the budgets of NodePool ${poolName} allow ${budget.allowed} of ${budget.total} nodes for reason Underutilized`;
+        return { state, claim, code: "BudgetUsedUp", reason };
+      }
+      return { state, claim, code: "NotTried", reason: "other nodes promised more" };
+    });
+}
+
+function byNode(a: Kept, b: Kept): number {
+  return byText(a.state.name, b.state.name);
+}
