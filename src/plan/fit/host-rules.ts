@@ -34,20 +34,9 @@ const WHOLE_HOST = 1_000_000;
 
 /** The host rules of the pods to place. `others` are pods and templates whose host ports matter too. */
 export function hostRulesOf(pods: readonly Pod[], others: readonly PodSpec[], reading: RuleReading): HostRules {
-  const groups = new Map<string, HostGroup>();
+  const groups = groupsOf(pods, reading);
   const ports = new Map<string, Set<string>>();
-  const seen = new Set<string>();
-  for (const pod of pods) {
-    for (const port of hostPortsOf(pod.spec)) noteIp(ports, port, true);
-    if (pod.spec.affinity === undefined && pod.spec.topologySpreadConstraints === undefined) continue;
-    const full = `${specKey(pod)}${mayUseOwnLabels(pod.spec) ? JSON.stringify(pod.metadata.labels) : ""}`;
-    if (seen.has(full)) continue;
-    seen.add(full);
-    for (const rule of perHostRules(pod, reading)) {
-      const group = groupOf(rule, reading);
-      if (!groups.has(group.thing)) groups.set(group.thing, group);
-    }
-  }
+  for (const { spec } of pods) for (const port of hostPortsOf(spec)) noteIp(ports, port, true);
   if (ports.size > 0) for (const spec of others) for (const port of hostPortsOf(spec)) noteIp(ports, port, false);
   const sorted = [...groups.keys()].sort(byText).flatMap((thing) => groups.get(thing) ?? []);
   return {
@@ -56,6 +45,24 @@ export function hostRulesOf(pods: readonly Pod[], others: readonly PodSpec[], re
     looksAtLabels: sorted.length > 0,
     selectionKey: (pod) => sorted.map((group) => group.useOf(pod)).join(","),
   };
+}
+
+/** Every workload is looked at once. */
+function groupsOf(pods: readonly Pod[], reading: RuleReading): ReadonlyMap<string, HostGroup> {
+  const groups = new Map<string, HostGroup>();
+  const seen = new Map<string, boolean>();
+  for (const pod of pods) {
+    if (pod.spec.affinity === undefined && pod.spec.topologySpreadConstraints === undefined) continue;
+    const spec = specKey(pod);
+    const usesLabels = seen.get(spec);
+    if (usesLabels === false) continue;
+    if (usesLabels === undefined) seen.set(spec, mayUseOwnLabels(pod.spec));
+    for (const rule of perHostRules(pod, reading)) {
+      const known = groups.get(thingOf(rule));
+      if (known === undefined) groups.set(thingOf(rule), groupOf(rule, pods, reading));
+    }
+  }
+  return groups;
 }
 
 function mayUseOwnLabels({ affinity, topologySpreadConstraints }: PodSpec): boolean {
@@ -103,26 +110,37 @@ export function hostRoom(rules: HostRules): HostUse {
 }
 
 /**
- * Spread: so many of the selected pods on each node. (A new node is always possible, so the emptiest host has none.)
+ * Spread: so many of the selected pods on each node. (A new node is always possible, so the emptiest host has none.) Of the
+ * pods to place only those count that have the rule themselves: others may come when these are there.
  * Anti-affinity: one that owns it takes all there is of the thing, one that is only selected takes one of it.
  */
-function groupOf(rule: TopologyRule, reading: RuleReading): HostGroup {
-  const who = `pods of ${[...rule.namespaces].join(" ")} with ${rule.selector === undefined ? "nothing" : formatSelector(rule.selector)}`;
+function groupOf(rule: TopologyRule, pods: readonly Pod[], reading: RuleReading): HostGroup {
+  const thing = thingOf(rule);
   if (rule.kind === "spread") {
-    return {
-      thing: `${who} (at most ${rule.maxSkew} to a host)`,
-      perNode: rule.maxSkew,
-      useOf: (pod) => (ruleSelects(rule, pod) ? 1 : 0),
-    };
+    const counts = (pod: Pod): boolean => pod.spec.nodeName !== undefined || ownsSpread(rule, pod, reading);
+    return { thing, perNode: rule.maxSkew, useOf: (pod) => (ruleSelects(rule, pod) && counts(pod) ? 1 : 0) };
   }
+  // Where all that are selected want to be alone, the other owners of the rule may still share a node among themselves.
+  const areAlone = pods.every((pod) => !ruleSelects(rule, pod) || owns(rule, pod, reading));
   return {
-    thing: `${who} (apart on hosts)`,
+    thing,
     perNode: WHOLE_HOST,
     useOf: (pod) => {
-      if (owns(rule, pod, reading)) return WHOLE_HOST;
+      if (areAlone && ruleSelects(rule, pod)) return WHOLE_HOST;
+      if (owns(rule, pod, reading)) return areAlone ? 1 : WHOLE_HOST;
       return ruleSelects(rule, pod) ? 1 : 0;
     },
   };
+}
+
+function thingOf({ kind, namespaces, selector, maxSkew }: TopologyRule): string {
+  const who = `pods of ${[...namespaces].join(" ")} with ${selector === undefined ? "nothing" : formatSelector(selector)}`;
+  return `${who} (${kind === "spread" ? `at most ${maxSkew} to a host` : "apart on hosts"})`;
+}
+
+function ownsSpread(rule: TopologyRule, pod: Pod, reading: RuleReading): boolean {
+  if (pod.spec.topologySpreadConstraints === undefined) return false;
+  return perHostRules(pod, reading).some((own) => own.kind === "spread" && thingOf(own) === thingOf(rule));
 }
 
 /** A running pod's wish to be alone binds nobody. */

@@ -12,12 +12,12 @@ import {
 } from "../../model/requirements.ts";
 import type { Resources } from "../../model/resources.ts";
 import type { PlanSettings } from "../../snapshot/snapshot.ts";
+import type { AmountRules } from "./amount-rules.ts";
 import { type HostRules, type HostUse, hostUseOf } from "./host-rules.ts";
 import { type Level, levelsOf } from "./levels.ts";
 import { isPerHost, type Repulsion } from "./repulsion.ts";
 import { mapKey, specKey } from "./spec-key.ts";
 import type { ClassTopology, TopologyRules } from "./topology-classes.ts";
-import type { VolumeRules } from "./volume-rules.ts";
 
 /** Pods that are the same to the planner: where one may go, all may, and each takes as much. */
 export type PodClass = {
@@ -45,7 +45,7 @@ export type ClassRules = {
   hasSoftTaints: boolean;
   repulsions: readonly Repulsion[];
   hostRules: HostRules;
-  volumeRules: VolumeRules;
+  amountRules: AmountRules;
   topology: TopologyRules;
 };
 
@@ -56,7 +56,7 @@ export function podClassesOf(pods: readonly Pod[], rules: ClassRules): readonly 
   const selections = new Map<string, string>();
   for (const pod of pods) {
     const plain = looks ? selectedKey(pod, rules, selections) : specKey(pod);
-    const key = pod.spec.volumes === undefined ? plain : plain + rules.volumeRules.keyOf(pod);
+    const key = `${plain}${rules.amountRules.keyOf(pod)}`;
     const known = bySpec.get(key);
     if (known === undefined) bySpec.set(key, { key, sample: pod, pods: [pod] });
     else known.pods.push(pod);
@@ -80,12 +80,12 @@ export function byAge(a: Pod, b: Pod): number {
 function podClass(sample: Pod, pods: readonly Pod[], rules: ClassRules): PodClass {
   const requests = { ...podRequests(sample), pods: 1 };
   const repelling = rules.repulsions.filter((repulsion) => repulsion.selects(sample));
-  const volumes = rules.volumeRules.of(sample);
+  const amounts = rules.amountRules.of(sample);
   const wished = levelsOf(sample.spec, rules.settings.preferencePolicy, rules.hasSoftTaints);
-  const levels = nearVolumes(wished, volumes.places).map((level) => away(level, repelling));
+  const levels = nearVolumes(wished, amounts.places).map((level) => away(level, repelling));
   const repellingHosts = repelling.filter(isPerHost).flatMap(({ domains }) => domains);
-  const avoidedHosts = new Set([...repellingHosts, ...volumes.avoidedHosts].sort(byText));
-  const hostUse = new Map([...hostUseOf(sample, rules.hostRules), ...volumes.use]);
+  const avoidedHosts = new Set([...repellingHosts, ...amounts.avoidedHosts].sort(byText));
+  const hostUse = new Map([...hostUseOf(sample, rules.hostRules), ...amounts.use]);
   const topology = rules.topology.of(sample);
   const parts = [
     Object.entries(requests)

@@ -1,34 +1,19 @@
 import { byText } from "../../base/order.ts";
 import type { ClusterView } from "../../model/cluster-view.ts";
 import type { Pod } from "../../model/core.ts";
-import { formatRequirements, type Requirements } from "../../model/requirements.ts";
+import { formatRequirements } from "../../model/requirements.ts";
 import type { StateNode } from "../../snapshot/snapshot.ts";
+import type { AmountDemand, AmountRules } from "./amount-rules.ts";
 import { attachLimitsOf } from "./attach-limits.ts";
-import type { HostUse } from "./host-rules.ts";
 import { type PodVolumes, podVolumesOf } from "./pod-volumes.ts";
 
-/** What volumes ask of the nodes of the pods to place. */
-export type VolumeRules = {
-  /** Equal for pods whose volumes ask the same; "" for a pod without claims. */
-  keyOf(pod: Pod): string;
-  of(pod: Pod): VolumeDemand;
-  roomOfNode(node: StateNode): HostUse;
-  roomOfType(name: string): HostUse;
-};
+const NO_DEMAND: AmountDemand = { places: undefined, use: new Map(), avoidedHosts: [] };
 
-export type VolumeDemand = {
-  /** The pod's node must be in one of them; undefined: anywhere. */
-  places: readonly Requirements[] | undefined;
-  /** What it takes of its node's attach limits. */
-  use: HostUse;
-  /** Hostnames of nodes that cannot attach its shared volumes. */
-  avoidedHosts: readonly string[];
-};
-
-const NO_DEMAND: VolumeDemand = { places: undefined, use: new Map(), avoidedHosts: [] };
-
-/** @param nodes those that pods may go to */
-export function volumeRulesOf(pods: readonly Pod[], nodes: readonly StateNode[], view: ClusterView): VolumeRules {
+/**
+ * What volumes ask of the nodes of the pods to place: places of the attach limits, and to be where the volumes are.
+ * @param nodes those that pods may go to
+ */
+export function volumeRulesOf(pods: readonly Pod[], nodes: readonly StateNode[], view: ClusterView): AmountRules {
   const known = new Map<Pod, PodVolumes | undefined>();
   const volumesOf = (pod: Pod): PodVolumes | undefined => {
     if (pod.spec.volumes === undefined) return undefined;

@@ -18,8 +18,8 @@ const OTHERS: readonly DealVariant[] = [
   { order: "lot", isEven: false, seed: 5 },
   { order: "bins", isEven: true, seed: 6 },
 ];
-const SMALL_PODS = 600;
-const MEDIUM_PODS = 3_000;
+const SMALL_PODS = 300;
+const MEDIUM_PODS = 700;
 /** Share of the effort that each deal gets before the best is known. */
 const TRIAL_SHARE = 1 / 16;
 /** How often a deal is corrected by what found no room. */

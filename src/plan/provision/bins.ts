@@ -3,10 +3,10 @@ import { isOwnedByDaemonSet } from "../../model/pod-predicates.ts";
 import { podRequests } from "../../model/pod-requests.ts";
 import { addResources, type Resources } from "../../model/resources.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
+import type { AmountRules } from "../fit/amount-rules.ts";
 import { type Daemon, toleratesAll } from "../fit/daemons.ts";
 import { type HostRules, hostRoom, hostUseOf } from "../fit/host-rules.ts";
 import { labelMisfit } from "../fit/label-fit.ts";
-import type { VolumeRules } from "../fit/volume-rules.ts";
 import { addAmounts, type Dimensions } from "./dimensions.ts";
 import { type TermTable, termFits } from "./term-table.ts";
 
@@ -22,7 +22,7 @@ export function roomOfNodes(
   snapshot: Snapshot,
   nodes: readonly StateNode[],
   daemons: readonly Daemon[],
-  { hostRules, volumeRules }: { hostRules: HostRules; volumeRules: VolumeRules },
+  { hostRules, amountRules }: { hostRules: HostRules; amountRules: AmountRules },
   dimensions: Dimensions,
 ): Float64Array {
   const rooms = new Float64Array(nodes.length * dimensions.names.length);
@@ -30,7 +30,7 @@ export function roomOfNodes(
   nodes.forEach((node, row) => {
     addAmounts(dimensions, rooms, row, node.allocatable);
     addAmounts(dimensions, rooms, row, perHost);
-    addAmounts(dimensions, rooms, row, volumeRules.roomOfNode(node));
+    addAmounts(dimensions, rooms, row, amountRules.roomOfNode(node));
     const daemonsHere: Resources[] = [];
     for (const key of node.podKeys) {
       const pod = snapshot.view.pods.get(key);

@@ -14,13 +14,11 @@ export type ClaimType = {
   room: Float64Array;
 };
 
-/** As many types a claim lists; more when minValues need them. */
-const TYPES_MAX = 100;
-/** Never more than this. */
-const TYPES_LIMIT = 600;
-/** Dearer types than so many times the cheapest are not worth launching while there are enough others. */
-const PRICE_FACTOR = 3;
-const TYPES_ENOUGH = 15;
+/** Never more types than this: the API takes no longer lists. */
+const TYPES_MAX = 600;
+export const LAUNCH_PRICE_FACTOR = 1.2;
+/** The cloud chooses spot machines by how likely they are to stay: it needs some to choose from. */
+const SPOT_TYPES_LEAST = 15;
 
 /** Types by the terms that a claim's pods chose; equal questions get the same list. */
 export class ClaimTypes {
@@ -52,23 +50,31 @@ export class ClaimTypes {
 }
 
 /**
- * The types worth listing of those that hold the pods: all that are not much dearer than the cheapest, and some more where
- * those are few, so that one sold-out type changes nothing.
- * @param holding cheapest first
- * @param isEnough called with the list so far: minValues may want it longer
+ * The types worth listing of those that hold the pods: all that are not much dearer than the cheapest; for spot some more
+ * where those are few.
+ * @param holding     cheapest first
+ * @param priceFactor times the price of the cheapest, at least 1
+ * @param isEnough    called with the list so far: minValues may want it longer
  */
 export function worthListing(
   holding: readonly ClaimType[],
+  priceFactor: number,
   isEnough: (types: readonly ClaimType[]) => boolean,
 ): ClaimType[] {
-  const cheapest = holding[0]?.price ?? 0;
+  const dearest = (holding[0]?.price ?? 0) * priceFactor;
+  const most = Math.min(TYPES_MAX, holding.length);
+  let spot = isSpot(holding[0]) ? 0 : SPOT_TYPES_LEAST;
   let count = 0;
-  while (count < Math.min(TYPES_MAX, holding.length)) {
-    if (count >= TYPES_ENOUGH && (holding[count]?.price ?? 0) > cheapest * PRICE_FACTOR) break;
+  while (count < most && (spot < SPOT_TYPES_LEAST || (holding[count]?.price ?? 0) <= dearest)) {
+    if (isSpot(holding[count])) spot += 1;
     count += 1;
   }
-  while (count < Math.min(TYPES_LIMIT, holding.length) && !isEnough(holding.slice(0, count))) count += 1;
+  while (count < most && !isEnough(holding.slice(0, count))) count += 1;
   return holding.slice(0, count);
+}
+
+function isSpot(one: ClaimType | undefined): boolean {
+  return ((one?.capacityTypes ?? 0) & CAPACITY_TYPE_BITS.spot) !== 0;
 }
 
 /** The capacity types that any of them can be had as, sorted. */

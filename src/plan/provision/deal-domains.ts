@@ -92,7 +92,9 @@ class Dealer {
   readonly #binRoom: Float64Array;
   readonly #choices = new Map<string, readonly Choice[]>();
   readonly #ownersOf = new Map<number, Seat[]>();
-  readonly #appeal = new Map<number, Float64Array>();
+  readonly #followersOf = new Map<number, Float64Array>();
+  /** Places that got pods, by the labels they are told by. */
+  readonly #opened = new Set<string>();
   readonly tally: DomainTally;
   readonly seats: readonly Seat[];
   readonly dealt: Dealt[] = [];
@@ -195,6 +197,7 @@ class Dealer {
       counts.set(choice, (counts.get(choice) ?? 0) + 1);
       this.tally.note(seat.one, [choice.place], 1);
       this.#use(seat, choice);
+      this.#opened.add(this.#openedId(seat, choice));
     }
     for (const [choice, count] of counts) this.#give(seat, count, [choice.place]);
     return seat.next > before;
@@ -240,29 +243,45 @@ class Dealer {
   }
 
   #bestUnder(seat: Seat, owns: DealClass["owns"]): Choice | undefined {
-    const { rules, keyOf } = this.#facts.topology;
     const seeks = this.#soughtBy(seat, owns);
+    const isPlain = seeks.length === 0 && !this.#variant.isEven;
     let best: Choice | undefined;
     let bestAppeal = Number.NEGATIVE_INFINITY;
     for (const choice of seat.places) {
-      if (!this.#hasRoom(seat, choice) || !this.tally.isWelcome(seat.one, choice.place)) continue;
-      if (!owns.every(({ rule }) => (keyOf[rule] ?? -1) < 0 || this.tally.allowsOwn(seat.one, rule, choice.place)))
-        continue;
-      let appeal = 0;
-      for (const rule of seeks) appeal += 1e6 * (this.#appealOf(rule)[choice.place.get(keyOf[rule] ?? -1) ?? -1] ?? 0);
-      if (this.#variant.isEven) {
-        for (const { rule } of owns) {
-          if (rules[rule]?.kind !== "spread") continue;
-          appeal -= this.tally.countsOf(rule)[choice.place.get(keyOf[rule] ?? -1) ?? -1] ?? 0;
-        }
-      }
-      if (appeal > bestAppeal) {
-        best = choice;
-        bestAppeal = appeal;
-      }
-      if (seeks.length === 0 && !this.#variant.isEven) break;
+      if (best !== undefined && choice.rank > best.rank && isPlain) break;
+      if (!this.#isAllowed(seat, owns, choice)) continue;
+      // Where pods of the kind go already, another one may share their node.
+      const isOpened = this.#opened.has(this.#openedId(seat, choice));
+      if (isPlain && isOpened) return choice;
+      const appeal = isPlain ? 0 : this.#appeal(seeks, owns, choice) + (isOpened ? 0.5 : 0);
+      if (appeal <= bestAppeal) continue;
+      best = choice;
+      bestAppeal = appeal;
     }
     return best;
+  }
+
+  #openedId({ keys }: Seat, { id }: Choice): string {
+    return `${keys.join()} ${id}`;
+  }
+
+  #isAllowed(seat: Seat, owns: DealClass["owns"], choice: Choice): boolean {
+    const { keyOf } = this.#facts.topology;
+    if (!this.#hasRoom(seat, choice) || !this.tally.isWelcome(seat.one, choice.place)) return false;
+    return owns.every(({ rule }) => (keyOf[rule] ?? -1) < 0 || this.tally.allowsOwn(seat.one, rule, choice.place));
+  }
+
+  /** More where more of the pods could follow that are to be near to each other, and in the emptiest domain of an even deal. */
+  #appeal(seeks: readonly number[], owns: DealClass["owns"], { place }: Choice): number {
+    const { rules, keyOf } = this.#facts.topology;
+    const at = (rule: number): number => place.get(keyOf[rule] ?? -1) ?? -1;
+    let appeal = 0;
+    for (const rule of seeks) appeal += 1e6 * (this.#followers(rule)[at(rule)] ?? 0);
+    if (!this.#variant.isEven) return appeal;
+    for (const { rule } of owns) {
+      if (rules[rule]?.kind === "spread") appeal -= this.tally.countsOf(rule)[at(rule)] ?? 0;
+    }
+    return appeal;
   }
 
   /** Rules of affinity that look for a first pod, which this one would be. */
@@ -280,17 +299,17 @@ class Dealer {
   }
 
   /** Per value of the rule's label: how many pods that own the rule could be there. */
-  #appealOf(rule: number): Float64Array {
-    const known = this.#appeal.get(rule);
+  #followers(rule: number): Float64Array {
+    const known = this.#followersOf.get(rule);
     if (known !== undefined) return known;
     const key = this.#facts.topology.keyOf[rule] ?? -1;
-    const appeal = new Float64Array(this.#facts.topology.values[key]?.length ?? 0);
+    const followers = new Float64Array(this.#facts.topology.values[key]?.length ?? 0);
     for (const { places, units } of this.#ownersOf.get(rule) ?? []) {
       const values = new Set(places.map(({ place }) => place.get(key) ?? -1));
-      for (const v of values) if (v >= 0) appeal[v] = (appeal[v] ?? 0) + units;
+      for (const v of values) if (v >= 0) followers[v] = (followers[v] ?? 0) + units;
     }
-    this.#appeal.set(rule, appeal);
-    return appeal;
+    this.#followersOf.set(rule, followers);
+    return followers;
   }
 
   #hasRoom(seat: Seat, choice: Choice): boolean {
@@ -330,36 +349,43 @@ function total(counts: ReadonlyMap<Choice, number>): number {
  * Then those with the fewest places, and the largest.
  */
 function inOrder(facts: ClusterFacts, seats: readonly Seat[]): readonly Seat[] {
-  const { rules } = facts.topology;
-  const turn = new Map<Seat, number>(seats.map((seat) => [seat, 0]));
-  const latest = new Float64Array(rules.length);
-  for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    for (const seat of seats) {
-      const own = turn.get(seat) ?? 0;
-      const owned = new Set(seat.one.owns.map(({ rule }) => rule));
-      for (const rule of owned) if (rules[rule]?.kind === "apart") latest[rule] = Math.max(latest[rule] ?? 0, own + 1);
-      for (const rule of seat.one.selected.keys()) {
-        if (rules[rule]?.kind !== "apart" && !owned.has(rule)) latest[rule] = Math.max(latest[rule] ?? 0, own + 1);
-      }
-    }
-    for (const seat of seats) {
-      const owned = new Set(seat.one.owns.map(({ rule }) => rule));
-      let own = turn.get(seat) ?? 0;
-      for (const rule of owned) {
-        if (rules[rule]?.kind !== "apart" && !seat.one.selected.has(rule)) own = Math.max(own, latest[rule] ?? 0);
-      }
-      for (const rule of seat.one.selected.keys()) {
-        if (rules[rule]?.kind === "apart" && !owned.has(rule)) own = Math.max(own, latest[rule] ?? 0);
-      }
-      turn.set(seat, own);
-    }
-  }
+  const turns = turnsOf(facts, seats);
+  const turn = (seat: Seat): number => turns.get(seat) ?? 0;
   const size = ({ one }: Seat): number => one.reach.need[0] ?? 0;
   return [...seats].sort(
     (a, b) =>
-      (turn.get(a) ?? 0) - (turn.get(b) ?? 0) ||
+      turn(a) - turn(b) ||
       a.places.length - b.places.length ||
       size(b) - size(a) ||
       byText(a.one.one.key, b.one.one.key),
   );
+}
+
+/** How many others come before: each rule makes some of its pods wait for the others. Circles end after some rounds. */
+function turnsOf({ topology }: ClusterFacts, seats: readonly Seat[]): ReadonlyMap<Seat, number> {
+  const isApart = (rule: number): boolean => topology.rules[rule]?.kind === "apart";
+  const roles = seats.map((seat) => {
+    const owned = new Set(seat.one.owns.map(({ rule }) => rule));
+    const counted = [...seat.one.selected.keys()].filter((rule) => !owned.has(rule));
+    const alone = [...owned].filter((rule) => !seat.one.selected.has(rule));
+    return {
+      seat,
+      goesBefore: [...[...owned].filter(isApart), ...counted.filter((rule) => !isApart(rule))],
+      waitsFor: [...counted.filter(isApart), ...alone.filter((rule) => !isApart(rule))],
+    };
+  });
+  const turns = new Map<Seat, number>();
+  const latest = new Float64Array(topology.rules.length);
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    for (const { seat, goesBefore } of roles) {
+      for (const rule of goesBefore) latest[rule] = Math.max(latest[rule] ?? 0, (turns.get(seat) ?? 0) + 1);
+    }
+    for (const { seat, waitsFor } of roles) {
+      turns.set(
+        seat,
+        waitsFor.reduce((most, rule) => Math.max(most, latest[rule] ?? 0), turns.get(seat) ?? 0),
+      );
+    }
+  }
+  return turns;
 }

@@ -57,6 +57,7 @@ export class DomainTally {
   /** The count of the emptiest domain, as the class sees it. */
   leastOf(one: DealClass, rule: number): number {
     const domains = this.domainsOf(one, rule);
+    if (this.#facts.topology.isCut[this.#facts.topology.keyOf[rule] ?? -1] === true) return 0;
     if (domains.length < (this.#facts.topology.rules[rule]?.minDomains ?? 0)) return 0;
     let least = Number.POSITIVE_INFINITY;
     const counts = this.countsOf(rule);

@@ -84,21 +84,18 @@ class Bundler {
       return;
     }
     for (const anchor of this.#anchors(rule, owners)) {
-      let isOpen = false;
-      for (const c of owners) {
-        if ((this.#rest[c]?.length ?? 0) === 0) continue;
-        this.#join(anchor, c);
-        isOpen ||= (this.#rest[c]?.length ?? 0) > 0;
-      }
+      for (const c of owners) this.#join(anchor, c);
       if (anchor.members.size > 0 && !this.#bundles.includes(anchor)) this.#bundles.push(anchor);
-      if (!isOpen) break;
+      if (owners.every((c) => (this.#rest[c]?.length ?? 0) === 0)) break;
     }
-    for (const c of owners) {
-      const left = this.#rest[c] ?? [];
-      if (left.length === 0 || isWish(c)) continue;
-      this.#refused.push({ pods: left, reason: this.#whyLeft(c, rule) });
-      this.#rest[c] = [];
-    }
+    for (const c of owners) if (!isWish(c)) this.#refuseRest(c, rule);
+  }
+
+  #refuseRest(c: number, rule: number): void {
+    const left = this.#rest[c] ?? [];
+    if (left.length === 0) return;
+    this.#refused.push({ pods: left, reason: this.#whyLeft(c, rule) });
+    this.#rest[c] = [];
   }
 
   #whyLeft(c: number, rule: number): Reason {
@@ -157,6 +154,7 @@ class Bundler {
   /** As many pods of the class as one node takes beside what is in the bundle. */
   #join(bundle: Bundle, c: number): void {
     const rest = this.#rest[c] ?? [];
+    if (rest.length === 0) return;
     let fits = 0;
     let fails = rest.length + 1;
     while (fails - fits > 1) {

@@ -69,6 +69,6 @@ function stagesWithin(
   });
 }
 
-function isIn(places: readonly Place[], keys: readonly number[], valueOf: (key: number) => number): 0 | 1 {
-  return places.some((place) => keys.every((key) => place.get(key) === valueOf(key))) ? 1 : 0;
+function isIn(places: readonly Place[], keys: readonly number[], valueAt: (key: number) => number): 0 | 1 {
+  return places.some((place) => keys.every((key) => place.get(key) === valueAt(key))) ? 1 : 0;
 }

@@ -14,7 +14,14 @@ import {
 import { addResources, type Resources } from "../../model/resources.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { claimName } from "./claim-name.ts";
-import { type ClaimType, ClaimTypes, capacityTypesOf, pinned, worthListing } from "./claim-types.ts";
+import {
+  type ClaimType,
+  ClaimTypes,
+  capacityTypesOf,
+  LAUNCH_PRICE_FACTOR,
+  pinned,
+  worthListing,
+} from "./claim-types.ts";
 import { unmetMinValues } from "./min-values.ts";
 import { podsOfUnits } from "./packed-class.ts";
 import type { FilledNode, Packing } from "./packing-problem.ts";
@@ -73,7 +80,7 @@ export class ClaimMaker {
     if (pool === undefined) return undefined;
     const { all, holding } = this.#open(node, kind, pool);
     const isEnough = (types: readonly ClaimType[]): boolean => unmetMinValues(pool, all, types).size === 0;
-    const types = worthListing(holding, isEnough);
+    const types = worthListing(holding, this.#snapshot.settings.launchPriceFactor ?? LAUNCH_PRICE_FACTOR, isEnough);
     const unmet = unmetMinValues(pool, all, types);
     const isStrict = this.#snapshot.settings.minValuesPolicy === "Strict";
     if (types.length === 0 || (unmet.size > 0 && isStrict)) return undefined;

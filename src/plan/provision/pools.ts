@@ -25,6 +25,8 @@ export type Pool = {
   /** Labels of the template, the pool and the node class: they have one value whatever is bought. */
   labels: Readonly<Record<string, string>>;
   types: readonly InstanceType[];
+  /** How many more types there are, above the bound of node size. */
+  tooLarge: number;
   /** What the limits still allow; undefined without limits. `nodes` is one of them. */
   remaining: Resources | undefined;
   /** Places left per reservation, of all pools together. */
@@ -54,21 +56,28 @@ export function poolsOf(snapshot: Snapshot): { pools: readonly Pool[]; idle: rea
   for (const name of [...snapshot.view.nodePools.keys()].sort(byText)) {
     const object = snapshot.view.nodePools.get(name);
     if (object === undefined) continue;
-    const types = snapshot.instanceTypes.get(name) ?? [];
-    const reason = idleBecause(object, types);
-    if (reason === undefined) pools.push({ ...poolOf(object, types, used.get(name)), reservations });
-    else idle.push({ nodePool: name, reason });
+    const all = snapshot.instanceTypes.get(name) ?? [];
+    const types = withinSize(all, snapshot.settings.nodeCpuMaxMilli);
+    const reason = idleBecause(object, all, types);
+    if (reason !== undefined) idle.push({ nodePool: name, reason });
+    else pools.push({ ...poolOf(object, types, used.get(name)), reservations, tooLarge: all.length - types.length });
   }
   return { pools: pools.sort((a, b) => b.weight - a.weight || byText(a.name, b.name)), idle };
 }
 
-function idleBecause(pool: NodePool, types: readonly InstanceType[]): string | undefined {
+/** The types up to the bound of node size; without a bound the very same list. */
+function withinSize(types: readonly InstanceType[], cpuMaxMilli = 0): readonly InstanceType[] {
+  return cpuMaxMilli === 0 ? types : types.filter(({ capacity }) => (capacity["cpu"] ?? 0) <= cpuMaxMilli);
+}
+
+function idleBecause(pool: NodePool, all: readonly InstanceType[], types: readonly InstanceType[]): string | undefined {
   if (pool.spec.replicas !== undefined) return "has a fixed number of nodes (spec.replicas)";
   if (pool.metadata.deletionTimestamp !== undefined) return "is being deleted";
   const ready = (pool.status?.conditions ?? []).find(({ type }) => type === "Ready");
   if (ready?.status !== "True") {
     return `is not ready${ready === undefined || ready.message === "" ? "" : ` (${ready.message})`}`;
   }
+  if (all.length > 0 && types.length === 0) return "has only instance types above the bound of node size";
   return types.length === 0 ? "has no instance types" : undefined;
 }
 
@@ -76,7 +85,7 @@ function poolOf(
   object: NodePool,
   types: readonly InstanceType[],
   used: Resources | undefined,
-): Omit<Pool, "reservations"> {
+): Omit<Pool, "reservations" | "tooLarge"> {
   const { template, limits, weight } = object.spec;
   const { nodeClassRef, requirements, taints } = template.spec;
   const labels: Record<string, string> = {

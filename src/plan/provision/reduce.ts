@@ -1,6 +1,7 @@
 import type { Pod } from "../../model/core.ts";
 import type { Resources } from "../../model/resources.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
+import { type AmountRules, bothAmountRules } from "../fit/amount-rules.ts";
 import { type Daemon, daemonsOf, toleratesAll } from "../fit/daemons.ts";
 import { type HostRules, type HostUse, hostRoom, hostRulesOf, portUseOf } from "../fit/host-rules.ts";
 import { requiredTerms } from "../fit/levels.ts";
@@ -8,7 +9,8 @@ import { type PodClass, podClassesOf } from "../fit/pod-classes.ts";
 import { repulsionsOf } from "../fit/repulsion.ts";
 import { topologyRulesOf } from "../fit/topology-classes.ts";
 import type { RuleReading } from "../fit/topology-rules.ts";
-import { type VolumeRules, volumeRulesOf } from "../fit/volume-rules.ts";
+import { volumeRulesOf } from "../fit/volume-rules.ts";
+import { workloadShareOf } from "../fit/workload-share.ts";
 import { metByNodes, openNodes, roomOfNodes } from "./bins.ts";
 import type { Columns } from "./columns.ts";
 import { type Dimensions, dimensionsOf } from "./dimensions.ts";
@@ -62,14 +64,17 @@ export function clusterFacts(
   const daemons = daemonsOf(snapshot.view);
   const bins = openNodes(snapshot);
   const hostRules = hostRulesOf(pods, otherPorts(snapshot, bins, daemons), reading);
-  const volumeRules = volumeRulesOf(pods, bins, snapshot.view);
+  const amountRules = bothAmountRules(
+    volumeRulesOf(pods, bins, snapshot.view),
+    workloadShareOf(pods, snapshot.view, snapshot.settings.workloadShareMax),
+  );
   const topologyRules = topologyRulesOf(pods, reading);
   const classes = podClassesOf(pods, {
     settings: snapshot.settings,
     hasSoftTaints: hasSoftTaints(pools, bins),
     repulsions: repulsionsOf(snapshot.view, snapshot.stateNodes),
     hostRules,
-    volumeRules,
+    amountRules,
     topology: topologyRules,
   });
   const table = new TermTable();
@@ -91,7 +96,7 @@ export function clusterFacts(
     daemons.filter((daemon, index) => runsOnKind(daemon, daemonTerms[index] ?? [], kind, pools)),
   );
   const kindTypes = kinds.map((kind, k) =>
-    typesOfKind(kind, kindDaemons[k] ?? [], { pools, columns, dimensions, hostRules, volumeRules }),
+    typesOfKind(kind, kindDaemons[k] ?? [], { pools, columns, dimensions, hostRules, amountRules }),
   );
   const shapeInput = {
     snapshot,
@@ -103,7 +108,7 @@ export function clusterFacts(
     classes: numbered.map((one) => ({ need: needOf(one, dimensions), terms: one.levelTerms.flat() })),
   };
   const shapeTable = shapeTableOf(shapeInput, true);
-  const binRoom = roomOfNodes(snapshot, bins, daemons, { hostRules, volumeRules }, dimensions);
+  const binRoom = roomOfNodes(snapshot, bins, daemons, { hostRules, amountRules }, dimensions);
   const binMeets = metByNodes(bins, table);
   return {
     pools,
@@ -161,7 +166,7 @@ function typesOfKind(
     columns: readonly Columns[];
     dimensions: Dimensions;
     hostRules: HostRules;
-    volumeRules: VolumeRules;
+    amountRules: AmountRules;
   },
 ): readonly KindType[] {
   const pool = about.pools[kind.pool];
@@ -172,7 +177,7 @@ function typesOfKind(
   return kindTypesOf(pool, kind, columns, about.dimensions, {
     overhead,
     hostRoom: hostRoom(about.hostRules),
-    roomOfType: about.volumeRules.roomOfType,
+    roomOfType: about.amountRules.roomOfType,
   });
 }
 

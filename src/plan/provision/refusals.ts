@@ -186,7 +186,8 @@ function sizeReason(one: NumberedClass, pool: Pool, kinds: readonly number[], re
     if ((need[d] ?? 0) > largest) {
       const [wanted, has] = [amountText(name, need[d] ?? 0), amountText(name, largest)];
       const which = count === 1 ? "the only type has" : `the largest of ${count} types has`;
-      return { code: "NoInstanceTypeFits", text: `needs ${wanted}; ${which} ${has} for pods` };
+      const larger = pool.tooLarge === 0 ? "" : ` (${pool.tooLarge} more are above the bound of node size)`;
+      return { code: "NoInstanceTypeFits", text: `needs ${wanted}; ${which} ${has} for pods${larger}` };
     }
   }
   const holding = types.filter(({ room }) => names.every((_, d) => (need[d] ?? 0) <= (room[d] ?? 0)));

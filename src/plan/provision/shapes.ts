@@ -21,7 +21,7 @@ export const CAPACITY_TYPE_BITS = { "on-demand": 1, spot: 2, reserved: 4 } as co
 export type KindFacts = {
   overhead: readonly (HostUse | Readonly<Record<string, number>>)[];
   hostRoom: HostUse;
-  /** What nodes of a type have besides: see AttachLimits. */
+  /** What nodes of a type have besides: see AmountRules. */
   roomOfType(name: string): HostUse;
 };
 

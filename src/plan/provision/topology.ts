@@ -1,4 +1,5 @@
 import { byText } from "../../base/order.ts";
+import type { Pod } from "../../model/core.ts";
 import { isTerminal } from "../../model/pod-predicates.ts";
 import { allows, requirement } from "../../model/requirements.ts";
 import { untoleratedHardTaint } from "../../model/taints.ts";
@@ -16,7 +17,12 @@ export type DomainTable = {
   readonly keys: readonly string[];
   readonly values: readonly (readonly string[])[];
   readonly pinTerms: readonly (readonly number[])[];
+  /** Per label: true when it has more values than are looked at. */
+  readonly isCut: readonly boolean[];
 };
+
+/** So many values of a label are looked at beside those that nodes have. */
+const VALUES_MAX = 256;
 
 /** Rules, domains and what runs in them before anything is placed. */
 export type Topology = DomainTable & {
@@ -44,26 +50,26 @@ export function domainTableOf(
   table: TermTable,
 ): DomainTable {
   const keys = [...new Set(rules.filter((rule) => !isPerHostRule(rule)).map(({ key }) => key))].sort(byText);
-  const values = keys.map((key) => [...new Set([...launchable(key, pools), ...standing(key, nodes)])].sort(byText));
+  const offered = keys.map((key) => [...launchable(key, pools)].sort(byText));
+  const values = keys.map((key, k) =>
+    [...new Set([...(offered[k] ?? []).slice(0, VALUES_MAX), ...standing(key, nodes)])].sort(byText),
+  );
   const pinTerms = keys.map((key, k) =>
     (values[k] ?? []).map((value) => table.add(new Map([[key, requirement(key, "In", [value])]]))),
   );
-  return { keys, values, pinTerms };
+  return { keys, values, pinTerms, isCut: offered.map((list) => list.length > VALUES_MAX) };
 }
 
 /** Values that nodes of some pool may have: those that pools and types list. */
 function launchable(key: string, pools: readonly Pool[]): readonly string[] {
   const found = new Set<string>();
-  for (const pool of pools) {
-    const own = pool.requirements.get(key);
-    let isTyped = false;
-    for (const { requirements } of pool.types) {
-      const typed = requirements.get(key);
-      if (typed === undefined || typed.complement) continue;
-      isTyped = true;
-      for (const value of typed.values) if (own === undefined || allows(own, value)) found.add(value);
+  for (const { requirements, types } of pools) {
+    const own = requirements.get(key);
+    const typed = types.flatMap((type) => type.requirements.get(key) ?? []).filter(({ complement }) => !complement);
+    const sources = typed.length > 0 || own === undefined || own.complement ? typed : [own];
+    for (const { values } of sources) {
+      for (const value of values) if (own === undefined || allows(own, value)) found.add(value);
     }
-    if (!isTyped && own !== undefined && !own.complement) for (const value of own.values) found.add(value);
   }
   return [...found];
 }
@@ -113,18 +119,12 @@ function countsOf(
   if (rules.length === 0) return { counts, totals, hosts, present };
   for (const state of snapshot.stateNodes) {
     if (state.markedForDeletion) continue;
-    const at = rules.map((rule, g) => {
-      if (!countsNode(rule, terms[g] ?? [], state)) return NOWHERE;
-      return possibleValues(rule, state, indexes[keyOf[g] ?? -1]);
-    });
-    for (const [g, places] of at.entries()) {
-      if (places.length === 1) mark(present[g], places[0] ?? 0);
-    }
-    for (const podKey of state.podKeys) {
-      const pod = snapshot.view.pods.get(podKey);
-      if (pod === undefined || isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) continue;
-      for (const [g, rule] of rules.entries()) {
-        if (!ruleSelects(rule, pod)) continue;
+    const at = rules.map((rule, g) =>
+      countsNode(rule, terms[g] ?? [], state) ? possibleValues(rule, state, indexes[keyOf[g] ?? -1]) : NOWHERE,
+    );
+    for (const [g, places] of at.entries()) if (places.length === 1) mark(present[g], places[0] ?? 0);
+    for (const pod of countedPods(snapshot, state)) {
+      for (const g of selecting(pod)) {
         totals[g] = (totals[g] ?? 0) + 1;
         hosts[g]?.add(state.hostname);
         for (const place of at[g] ?? NOWHERE) add(counts[g], place);
@@ -132,6 +132,17 @@ function countsOf(
     }
   }
   return { counts, totals, hosts, present };
+
+  function selecting(pod: Pod): readonly number[] {
+    return rules.flatMap((rule, g) => (ruleSelects(rule, pod) ? [g] : []));
+  }
+}
+
+function countedPods({ view }: Snapshot, { podKeys }: StateNode): readonly Pod[] {
+  return podKeys.flatMap((key) => {
+    const pod = view.pods.get(key);
+    return pod === undefined || isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined ? [] : [pod];
+  });
 }
 
 const NOWHERE: readonly number[] = [];
