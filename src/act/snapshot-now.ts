@@ -29,6 +29,9 @@ export async function snapshotNow(needs: Needs): Promise<Snapshot> {
     settings: {
       preferencePolicy: settings.preferencePolicy,
       minValuesPolicy: settings.minValuesPolicy,
+      launchPriceFactor: settings.launchPriceFactor,
+      nodeCpuMaxMilli: settings.nodeCpuMaxMilli,
+      workloadShareMax: settings.workloadShareMax,
       reservedCapacity: settings.featureGates.reservedCapacity,
       surchargePerNode: settings.nodeSurchargeUsdPerHour,
       ...(settings.defaultSpread === undefined ? {} : { defaultSpread: settings.defaultSpread }),

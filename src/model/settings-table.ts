@@ -56,6 +56,9 @@ export type SettingValues = {
   disruptionPause: DisruptionPause | undefined;
   expirationPolicy: "ReplaceFirst" | "Forceful";
   nodeSurchargeUsdPerHour: number;
+  launchPriceFactor: number;
+  nodeCpuMaxMilli: number;
+  workloadShareMax: number;
   leaseDurationMs: number;
   leaseRenewDeadlineMs: number;
   leaseRetryMs: number;
@@ -85,7 +88,7 @@ export const FEATURE_GATES: readonly Gate[] = [
   { key: "reservedCapacity", name: "ReservedCapacity", default: true, isBuilt: true },
   { key: "spotToSpotConsolidation", name: "SpotToSpotConsolidation", default: false, isBuilt: false },
   { key: "nodeOverlay", name: "NodeOverlay", default: false, isBuilt: false },
-  { key: "staticCapacity", name: "StaticCapacity", default: false, isBuilt: false },
+  { key: "staticCapacity", name: "StaticCapacity", default: false, isBuilt: true },
   { key: "capacityBuffer", name: "CapacityBuffer", default: false, isBuilt: false },
 ];
 
@@ -345,6 +348,28 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     type: AMOUNT,
     default: 0.01,
     meaning: "US dollars per hour that planning adds to each node's price, so that few nodes are preferred to many",
+  },
+  launchPriceFactor: {
+    flag: "launch-price-factor",
+    variable: "LAUNCH_PRICE_FACTOR",
+    type: AMOUNT,
+    default: 1.2,
+    meaning: "a NodeClaim lists the types that cost at most so many times its cheapest, for spot at least 15 of them",
+    settled: (factor) => Math.max(1, factor),
+  },
+  nodeCpuMaxMilli: {
+    flag: "node-cpu-max",
+    variable: "NODE_CPU_MAX",
+    type: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+    default: 0,
+    meaning: "CPU in millicores of the largest type that is bought; 0: no bound",
+  },
+  workloadShareMax: {
+    flag: "workload-share-max",
+    variable: "WORKLOAD_SHARE_MAX",
+    type: AMOUNT,
+    default: 1,
+    meaning: "largest share of one workload's pods that is planned onto one node, though always one; 1: no bound",
   },
   leaseDurationMs: {
     flag: "lease-duration",

@@ -13,6 +13,12 @@ export type PlanSettings = {
    * the price. Disruption must weigh with the same number, or it undoes what provisioning did.
    */
   surchargePerNode?: number;
+  /** A claim lists types up to so many times the price of its cheapest, default 1.2. */
+  launchPriceFactor?: number;
+  /** Larger types are not bought, in milli-cores; 0, the default: no bound. */
+  nodeCpuMaxMilli?: number;
+  /** Of one workload's pods at most this share on one node, but always one pod; 1, the default: no bound. */
+  workloadShareMax?: number;
   /** False: nothing is planned on reserved capacity. */
   reservedCapacity?: boolean;
   /** Spread constraints of pods that have none of their own; the selectors come from Services and owners. */
