@@ -12,6 +12,7 @@ import { requiredTerms } from "./levels.ts";
 /** A DaemonSet as far as new nodes must have room for its pods. */
 export type Daemon = {
   key: string;
+  uid: string;
   spec: PodSpec;
   /** Of one pod, with `pods: 1`. */
   requests: Resources;
@@ -41,6 +42,7 @@ function daemon(set: DaemonSet, newest: Pod | undefined): Daemon {
   const requests = newest === undefined ? templateRequests(template) : podRequests(newest);
   return {
     key: keyOf(set),
+    uid: set.metadata.uid,
     spec: template,
     requests: { ...requests, pods: 1 },
     terms: requiredTerms(template),

@@ -1,7 +1,6 @@
 import type { DealVariant } from "./deal-domains.ts";
 import { type Deal, dealDomains } from "./deal-domains.ts";
-import type { Packing } from "./packing-problem.ts";
-import { isBetter } from "./packing-problem.ts";
+import { type Packing, priceOf } from "./packing-problem.ts";
 import { type SearchOptions, searchPacking } from "./packing-search.ts";
 import { type ClusterFacts, type Reduction, reduce } from "./reduce.ts";
 
@@ -43,17 +42,23 @@ export function bestDeal(facts: ClusterFacts, options: SearchOptions): DealtPack
   let bestVariant = FIRST;
   for (const variant of [FIRST, ...OTHERS.slice(0, others)]) {
     const made = packed(facts, variant, trial);
-    if (best !== undefined && !beats(made, best)) continue;
+    if (best !== undefined && !beats(made, best, options.surchargePerNode)) continue;
     best = made;
     bestVariant = variant;
   }
   const whole = packed(facts, bestVariant, options);
-  return best === undefined || !beats(best, whole) ? whole : best;
+  return best === undefined || !beats(best, whole, options.surchargePerNode) ? whole : best;
 }
 
-function beats(a: DealtPacking, b: DealtPacking): boolean {
+/** A packing's own cost may be told with another surcharge: here both are weighed with the same. */
+function beats(a: DealtPacking, b: DealtPacking, surcharge: number): boolean {
   const [left, other] = [leftOf(a), leftOf(b)];
-  return left < other || (left === other && isBetter({ ...a.packing, leftTotal: 0 }, { ...b.packing, leftTotal: 0 }));
+  return left < other || (left === other && costOf(a, surcharge) < costOf(b, surcharge) - 1e-9);
+}
+
+function costOf({ reduction, packing }: DealtPacking, surcharge: number): number {
+  const bought = packing.nodes.filter(({ shape }) => shape >= 0).length;
+  return priceOf(reduction.problem, packing.nodes) + surcharge * bought;
 }
 
 function leftOf({ deal, packing }: DealtPacking): number {

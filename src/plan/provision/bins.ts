@@ -5,7 +5,7 @@ import { addResources, type Resources } from "../../model/resources.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
 import type { AmountRules } from "../fit/amount-rules.ts";
 import { type Daemon, toleratesAll } from "../fit/daemons.ts";
-import { type HostRules, hostRoom, hostUseOf } from "../fit/host-rules.ts";
+import { type HostRules, hostRoom, hostUseOf, portUseOf } from "../fit/host-rules.ts";
 import { labelMisfit } from "../fit/label-fit.ts";
 import { addAmounts, type Dimensions } from "./dimensions.ts";
 import { type TermTable, termFits } from "./term-table.ts";
@@ -32,6 +32,7 @@ export function roomOfNodes(
     addAmounts(dimensions, rooms, row, perHost);
     addAmounts(dimensions, rooms, row, amountRules.roomOfNode(node));
     const daemonsHere: Resources[] = [];
+    const owners = new Set<string>();
     for (const key of node.podKeys) {
       const pod = snapshot.view.pods.get(key);
       if (pod === undefined) continue;
@@ -39,9 +40,15 @@ export function roomOfNodes(
       addAmounts(dimensions, rooms, row, requests, -1);
       addAmounts(dimensions, rooms, row, { pods: 1 }, -1);
       addAmounts(dimensions, rooms, row, hostUseOf(pod, hostRules), -1);
-      if (isOwnedByDaemonSet(pod)) daemonsHere.push(requests, { pods: 1 });
+      if (!isOwnedByDaemonSet(pod)) continue;
+      daemonsHere.push(requests, { pods: 1 });
+      for (const { uid } of pod.metadata.ownerReferences ?? []) owners.add(uid);
     }
-    addAmounts(dimensions, rooms, row, stillToCome(node, daemons, addResources(...daemonsHere)), -1);
+    const coming = daemons.filter((daemon) => runsOn(daemon, node));
+    addAmounts(dimensions, rooms, row, stillToCome(coming, addResources(...daemonsHere)), -1);
+    for (const { uid, spec } of coming) {
+      if (!owners.has(uid)) addAmounts(dimensions, rooms, row, portUseOf(spec, hostRules), -1);
+    }
   });
   for (let i = 0; i < rooms.length; i += 1) rooms[i] = Math.max(0, rooms[i] ?? 0);
   return rooms;
@@ -62,8 +69,8 @@ export function metByNodes(nodes: readonly StateNode[], table: TermTable): reado
 }
 
 /** What daemons will take that are not there yet. */
-function stillToCome(node: StateNode, daemons: readonly Daemon[], present: Resources): Resources {
-  const wanted = addResources(...daemons.filter((daemon) => runsOn(daemon, node)).map((daemon) => daemon.requests));
+function stillToCome(daemons: readonly Daemon[], present: Resources): Resources {
+  const wanted = addResources(...daemons.map((daemon) => daemon.requests));
   const rest: Record<string, number> = {};
   for (const name of Object.keys(wanted)) rest[name] = Math.max(0, (wanted[name] ?? 0) - (present[name] ?? 0));
   return rest;

@@ -123,18 +123,17 @@ function countsOf(
       countsNode(rule, terms[g] ?? [], state) ? possibleValues(rule, state, indexes[keyOf[g] ?? -1]) : NOWHERE,
     );
     for (const [g, places] of at.entries()) if (places.length === 1) mark(present[g], places[0] ?? 0);
-    for (const pod of countedPods(snapshot, state)) {
-      for (const g of selecting(pod)) {
-        totals[g] = (totals[g] ?? 0) + 1;
-        hosts[g]?.add(state.hostname);
-        for (const place of at[g] ?? NOWHERE) add(counts[g], place);
-      }
-    }
+    for (const pod of countedPods(snapshot, state)) count(pod, state, at);
   }
   return { counts, totals, hosts, present };
 
-  function selecting(pod: Pod): readonly number[] {
-    return rules.flatMap((rule, g) => (ruleSelects(rule, pod) ? [g] : []));
+  function count(pod: Pod, { hostname }: StateNode, at: readonly (readonly number[])[]): void {
+    for (const [g, rule] of rules.entries()) {
+      if (!ruleSelects(rule, pod)) continue;
+      totals[g] = (totals[g] ?? 0) + 1;
+      hosts[g]?.add(hostname);
+      for (const place of at[g] ?? NOWHERE) add(counts[g], place);
+    }
   }
 }
 
