@@ -166,3 +166,60 @@ describe("nodes near the end of their time", () => {
     }
   });
 });
+
+describe("a static pool", () => {
+  const own = (world: World): NodeClaim[] =>
+    [...world.cluster.state.of(NODE_CLAIMS).values()].filter(
+      ({ metadata }) => metadata.labels?.["karpenter.sh/nodepool"] === "fixed",
+    );
+
+  it("keeps its number of nodes, replaces drifted ones one for one, and shrinks", async () => {
+    const world = worldOf({ seed: 11, faults: NO_FAULTS, processes: 1, gates: { staticCapacity: true } });
+    try {
+      await world.runStory(5 * MINUTE_MS);
+      const api = world.server.api({ user: "user" });
+      const nodeClassRef = { group: "karpenter.kwok.sh", kind: "KWOKNodeClass", name: "default" };
+      const spec = {
+        replicas: 3,
+        limits: { nodes: "4" },
+        template: {
+          spec: { nodeClassRef, requirements: [], taints: [{ key: "fixed", effect: "NoSchedule" as const }] },
+        },
+        disruption: { budgets: [{ nodes: "100%" }] },
+      };
+      await api.create(NODE_POOLS, {
+        apiVersion: "karpenter.sh/v1",
+        kind: "NodePool",
+        metadata: { name: "fixed" },
+        spec,
+      });
+      let most = 0;
+      world.cluster.state.of(NODE_CLAIMS).onChange(() => {
+        most = Math.max(most, own(world).length);
+      });
+      const settle = async (patch: unknown, minutes: number): Promise<void> => {
+        await api.patch(NODE_POOLS, { name: "fixed" }, { type: "merge", body: { spec: patch } });
+        await world.clock.runFor(minutes * MINUTE_MS);
+      };
+      await settle({}, 5);
+      assert.deepEqual(
+        own(world).map((claim) => isTrue(claim, "Initialized")),
+        [true, true, true],
+      );
+      const watched = watchReplacements(world);
+      await settle({ template: { metadata: { labels: { generation: "next" } } } }, 30);
+      assert.deepEqual(
+        own(world).map(({ metadata }) => metadata.labels?.["generation"]),
+        ["next", "next", "next"],
+      );
+      assert.deepEqual([watched.replaced, watched.tooEarly, most], [3, [], 4]);
+      await settle({ replicas: 4 }, 5);
+      assert.equal(own(world).length, 4);
+      await settle({ replicas: 1 }, 5);
+      assert.equal(own(world).length, 1);
+      assert.deepEqual(world.violations(), []);
+    } finally {
+      world.stop();
+    }
+  });
+});

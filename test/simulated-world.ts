@@ -1,5 +1,6 @@
 import { startProduct } from "../apps/controller/product.ts";
 import { defaultSettings } from "../src/model/settings.ts";
+import type { FeatureGates } from "../src/model/settings-table.ts";
 import type { Clock } from "../src/ports/clock.ts";
 import type { KubeApi } from "../src/ports/kube-api.ts";
 import { instanceTypesFromKwokFile } from "../src/providers/kwok/instance-types.ts";
@@ -16,6 +17,8 @@ export type WorldOptions = {
   faults?: Partial<FaultMix>;
   processes?: number;
   scale?: number;
+  /** Feature gates other than the defaults. */
+  gates?: Partial<FeatureGates>;
   /** Leaves out larger instance types: many small nodes instead of few large ones. */
   largestCpu?: number;
   /** Stands between the product and the API: for products that break their word. */
@@ -23,7 +26,7 @@ export type WorldOptions = {
 };
 
 /** A world of this seed with the whole product in it, as `karpenter controller` runs it. */
-export function worldOf({ tamper = (api) => api, largestCpu, ...options }: WorldOptions): World {
+export function worldOf({ tamper = (api) => api, largestCpu, gates = {}, ...options }: WorldOptions): World {
   const cpuMilliMax = (largestCpu ?? Number.POSITIVE_INFINITY) * 1_000;
   const instanceTypes = INSTANCE_TYPES.filter(({ capacity }) => (capacity["cpu"] ?? 0) <= cpuMilliMax);
   return simulate({
@@ -32,7 +35,11 @@ export function worldOf({ tamper = (api) => api, largestCpu, ...options }: World
       startProduct({
         ...ports,
         api: tamper(ports.api, ports.clock),
-        settings: { ...defaultSettings(), logLevel: "error" },
+        settings: {
+          ...defaultSettings(),
+          logLevel: "error",
+          featureGates: { ...defaultSettings().featureGates, ...gates },
+        },
         namespace: PRODUCT_NAMESPACE,
         searchSteps: 50_000,
       }),

@@ -31,7 +31,7 @@ export async function startCommand(
   const names = command.candidates.map(({ claim }) => claim.metadata.name);
   // From here on no plan counts on nodes without pods. Those with pods go on counting until these have a place to go:
   // otherwise provisioning would buy one for them.
-  if (moves.size === 0) memory.markForDeletion(names);
+  if (moves.size === 0 && replacements.length === 0) memory.markForDeletion(names);
   const marked = await settleAll(command.candidates.map((candidate) => markNode(needs, candidate, command)));
   const candidates = command.candidates.filter((_, i) => marked[i]);
   const isEnough = candidates.length === (replacements.length > 0 ? names.length : Math.max(1, candidates.length));

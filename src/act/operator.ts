@@ -24,6 +24,7 @@ import type { Needs } from "./ports.ts";
 import { pricingController } from "./pricing.ts";
 import { provisionController } from "./provision.ts";
 import { refreshStateMetrics } from "./state-metrics.ts";
+import { staticProvisioningController, staticScaleDownController } from "./static-capacity.ts";
 import { StatusObserver } from "./status-observer.ts";
 
 /** Everything Karpenter does, on the given ports. */
@@ -103,6 +104,9 @@ function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[
     podEventsController(needs),
     expirationController(needs),
     garbageCollectionController(needs),
+    ...(needs.settings.featureGates.staticCapacity
+      ? [staticProvisioningController(needs), staticScaleDownController(needs)]
+      : []),
     ...(needs.settings.featureGates.nodeRepair ? [nodeRepairController(needs)] : []),
     nodeClaimHydrationController(needs),
     nodeHydrationController(needs),

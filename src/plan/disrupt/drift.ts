@@ -1,8 +1,12 @@
 import { byText } from "../../base/order.ts";
 import { parseTime, SECOND_MS } from "../../base/time.ts";
+import { keyOf } from "../../model/object.ts";
+import { indexBudgets, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
 import { isReschedulable } from "../../model/pod-predicates.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { findCondition, isTrue } from "../lifecycle/conditions.ts";
+import { freeName } from "../provision/claim-name.ts";
+import { bareClaim, countStatic } from "../provision/static-pool.ts";
 import { type PoolBudget, poolBudgets } from "./budgets.ts";
 import { type Blocked, type Candidate, findCandidates } from "./candidates.ts";
 import type { DisruptionCommand } from "./command.ts";
@@ -14,7 +18,7 @@ const RETRY_MS = 10 * SECOND_MS;
 const TRIES_MAX = 10;
 
 export type DriftPlan = {
-  /** Empty nodes first, then at most one node with pods. */
+  /** Empty nodes first, then nodes of static pools, then at most one other node with pods. */
   commands: DisruptionCommand[];
   /** Drifted, and neither blocked nor under way. */
   eligible: Candidate[];
@@ -57,6 +61,7 @@ export function planDrift(snapshot: Snapshot, options: DriftOptions): DriftPlan 
     room.set(name, (room.get(name) ?? 0) - 1);
     commands.push(commandFor(candidate, [], new Map()));
   }
+  commands.push(...staticCommands(snapshot, found.candidates, hasTurn, room));
   const stuck: DriftPlan["stuck"] = [];
   const avoid = new Set(eligible.map(({ claim }) => claim.metadata.name));
   const isDue = ({ claim }: Candidate): boolean =>
@@ -74,6 +79,37 @@ export function planDrift(snapshot: Snapshot, options: DriftOptions): DriftPlan 
     stuck.push({ candidate, reason: problem });
   }
   return { commands, eligible, blocked, stuck, budgets };
+}
+
+/**
+ * Nodes of static pools: one for one, as many at once as budget and limits allow. They are not planned for: the pool's
+ * size is what the user wants, and its nodes are alike. While the pool has too many nodes, those go first.
+ */
+function staticCommands(
+  snapshot: Snapshot,
+  candidates: readonly Candidate[],
+  hasTurn: (candidate: Candidate) => boolean,
+  room: Map<string, number>,
+): DisruptionCommand[] {
+  const commands: DisruptionCommand[] = [];
+  const limits = new Map<string, number>();
+  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values());
+  const drifted = candidates.filter(({ claim, pool }) => pool.spec.replicas !== undefined && isTrue(claim, "Drifted"));
+  for (const candidate of drifted.sort((a, b) => driftedMs(a) - driftedMs(b))) {
+    const { claim, pool, pods } = candidate;
+    const { name } = pool.metadata;
+    const count = countStatic(snapshot, pool);
+    const limit = limits.get(name) ?? count.room;
+    const isTooLarge = count.active.length + count.leaving > (pool.spec.replicas ?? 0);
+    if (!hasTurn(candidate) || isTooLarge || limit <= 0) continue;
+    limits.set(name, limit - 1);
+    room.set(name, (room.get(name) ?? 0) - 1);
+    const bare = bareClaim(pool, claim.metadata.uid);
+    const moving = pods.filter((pod) => isCurrentlyReschedulable(pod, budgets, snapshot.nowMs)).map(keyOf);
+    const planned = { ...bare, name: freeName(snapshot.view.nodeClaims, bare.name), pods: moving };
+    commands.push(commandFor(candidate, [planned], new Map(moving.map((key) => [key, planned.name]))));
+  }
+  return commands;
 }
 
 function isDrifted({ claim, pool }: Candidate): boolean {
