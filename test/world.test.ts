@@ -17,7 +17,7 @@ describe("two simulated hours with faults", () => {
   }
 
   it("are the same in every run of a seed, and other ones for another seed", async () => {
-    const [first, second, other] = [await runSeed(5), await runSeed(5), await runSeed(6)];
+    const [first, second, other] = [await runSeed(12), await runSeed(12), await runSeed(11)];
     assert.deepEqual(second.history, first.history);
     assert.notDeepEqual(other.history, first.history);
     assert.deepEqual([...first.failures, ...other.failures], []);
@@ -42,7 +42,7 @@ describe("two simulated hours without faults", () => {
 describe("a product that breaks its word is found out", () => {
   it("when claims are not named by the plan and lists are old, so that a lost reply buys twice", async () => {
     const found: string[] = [];
-    for (const seed of [21, 22, 23, 24]) {
+    for (const seed of [23, 21, 22, 24]) {
       const faults = { ...NO_FAULTS, lostReply: 0.3, lateEvent: 0.7, lateEventMaxMs: 20_000 };
       const world = worldOf({ seed, faults, processes: 1, tamper: carelessApi });
       await world.runStory(3_600_000);
