@@ -18,6 +18,8 @@ export type Requirement = {
   readonly values: ReadonlySet<string>;
   readonly gte?: number;
   readonly lte?: number;
+  /** Of a complement with values that was met together with Exists: the label may not be absent. (Upstream loses that.) */
+  readonly mustExist?: true;
   readonly minValues?: number;
 };
 
@@ -96,8 +98,8 @@ export function allows(r: Requirement, value: string): boolean {
 
 /** What both allow; DoesNotExist when that is nothing. The larger minValues is kept. */
 export function intersection(a: Requirement, b: Requirement): Requirement {
-  if (isUnconstrained(b) && b.minValues === undefined) return a;
-  if (isUnconstrained(a) && a.minValues === undefined) return b.key === a.key ? b : { ...b, key: a.key };
+  if (isUnconstrained(b) && b.minValues === undefined) return existing(a);
+  if (isUnconstrained(a) && a.minValues === undefined) return existing(b.key === a.key ? b : { ...b, key: a.key });
   const gte = larger(a.gte, b.gte);
   const lte = smaller(a.lte, b.lte);
   const minValues = larger(a.minValues, b.minValues);
@@ -114,6 +116,7 @@ export function intersection(a: Requirement, b: Requirement): Requirement {
     values,
     ...(gte === undefined ? {} : { gte }),
     ...(lte === undefined ? {} : { lte }),
+    ...(values.size > 0 && (demandsLabel(a) || demandsLabel(b)) ? { mustExist: true } : {}),
   };
 }
 
@@ -268,8 +271,19 @@ function isUnconstrained(r: Requirement): boolean {
   return r.complement && r.values.size === 0 && r.gte === undefined && r.lte === undefined;
 }
 
+/** Content with a label that is absent. */
 function rulesOut(r: Requirement): boolean {
-  return r.complement ? r.values.size > 0 : r.values.size === 0;
+  return r.complement ? r.values.size > 0 && r.mustExist === undefined : r.values.size === 0;
+}
+
+/** Exists, a bound, or what was met together with one: a complement that an absent label does not satisfy. */
+function demandsLabel(r: Requirement): boolean {
+  return r.mustExist === true || (r.complement && (r.values.size === 0 || r.gte !== undefined || r.lte !== undefined));
+}
+
+/** The requirement, met together with Exists. */
+function existing(r: Requirement): Requirement {
+  return r.complement && r.values.size > 0 && r.mustExist === undefined ? { ...r, mustExist: true } : r;
 }
 
 function crosses(gte: number | undefined, lte: number | undefined): boolean {
@@ -308,6 +322,7 @@ function specsOf(r: Requirement): RequirementSpec[] {
   const specs: RequirementSpec[] = [];
   if (r.gte !== undefined) specs.push({ key: r.key, operator: "Gte", values: [String(r.gte)], ...min });
   if (r.lte !== undefined) specs.push({ key: r.key, operator: "Lte", values: [String(r.lte)], ...min });
+  if (r.mustExist === true && specs.length === 0) specs.push({ key: r.key, operator: "Exists", ...min });
   if (r.values.size > 0) {
     specs.push({ key: r.key, operator: r.complement ? "NotIn" : "In", values: [...r.values].sort(byText), ...min });
   } else if (specs.length === 0) {

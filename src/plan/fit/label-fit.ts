@@ -8,7 +8,7 @@ export function labelFits(r: Requirement, value: string | undefined): boolean {
 /** NotIn and DoesNotExist are content with a node that lacks the label; a bound is not. */
 export function mayBeAbsent(r: Requirement): boolean {
   if (r.gte !== undefined || r.lte !== undefined) return false;
-  return r.complement ? r.values.size > 0 : r.values.size === 0;
+  return r.complement ? r.values.size > 0 && r.mustExist === undefined : r.values.size === 0;
 }
 
 /** The first key (in the map's order) whose requirement a node with exactly these labels does not meet. */

@@ -77,7 +77,10 @@ export function isSoldOut(pool: Pool, requirements: Requirements): boolean {
 }
 
 /** Reserved capacity only in a reservation with places left. */
-function isToBeHad({ reservations }: Pool, { available, capacityType, reservationId = "" }: Offering): boolean {
+/** A price that is none is a mistake of the catalogue: the offering does not count. */
+function isToBeHad({ reservations }: Pool, offering: Offering): boolean {
+  const { available, capacityType, priceUsdPerHour, reservationId = "" } = offering;
+  if (!(priceUsdPerHour >= 0 && Number.isFinite(priceUsdPerHour))) return false;
   return available && (capacityType !== "reserved" || (reservations.get(reservationId) ?? 0) > 0);
 }
 
