@@ -3,12 +3,15 @@ import { allows, type Requirements } from "../../model/requirements.ts";
 import type { Pool } from "./pools.ts";
 import type { KindType, Shape } from "./shapes.ts";
 
+/** The room that some types have in common: any of them may be launched. */
+type SharedShape = Omit<Shape, "use"> & { members: readonly number[] };
+
 /**
  * Shapes of a pool with minValues: each is the room that several types have in common, enough of them for every key's
  * count of different values, so that whatever fits the shape leaves the claim its choice. Cheapest first.
  */
-export function minValuesShapes(pool: Pool, types: readonly KindType[]): Omit<Shape, "use">[] {
-  const shapes: Omit<Shape, "use">[] = [];
+export function minValuesShapes(pool: Pool, types: readonly KindType[]): SharedShape[] {
+  const shapes: SharedShape[] = [];
   for (const one of types) {
     const closest = types
       .map((other) => ({ other, likeness: likeness(one.room, other.room) }))
@@ -74,7 +77,7 @@ function likeness(one: Float64Array, other: Float64Array): number {
   return least;
 }
 
-function common(group: readonly KindType[]): Omit<Shape, "use"> {
+function common(group: readonly KindType[]): SharedShape {
   const [first] = group;
   if (first === undefined) throw new RangeError("a group has members");
   const room = Float64Array.from(first.room);
@@ -83,5 +86,5 @@ function common(group: readonly KindType[]): Omit<Shape, "use"> {
     for (let d = 0; d < room.length; d += 1) room[d] = Math.min(room[d] ?? 0, one.room[d] ?? 0);
     if (one.price < cheapest.price) cheapest = one;
   }
-  return { room, price: cheapest.price, type: cheapest.type };
+  return { room, price: cheapest.price, type: cheapest.type, members: group.map(({ type }) => type) };
 }

@@ -122,12 +122,18 @@ export class ClaimMaker {
   /** Types with room for the node's pods whose size the limits can bear, in the given order. */
   #holding(node: FilledNode, poolIndex: number, types: readonly ClaimType[]): readonly ClaimType[] {
     const need = needOfNode(this.#reduction, node);
-    const planned = this.#reduction.shapeTable.typeOf[node.shape] ?? 0;
-    const pool = this.#reduction.pools[poolIndex];
-    const slack = this.#slack.filter((one) => one.pool === poolIndex);
+    const { typeOf, numbers } = this.#reduction.shapeTable;
+    const planned = typeOf[node.shape] ?? 0;
+    const capacityOf = (type: number) => this.#reduction.pools[poolIndex]?.types[type]?.capacity ?? {};
+    const slack = this.#slack
+      .filter((one) => one.pool === poolIndex && one.resource !== "nodes")
+      .map(({ limit, ...one }) => ({ ...one, counted: numbers.limitUse[node.shape * numbers.limits + limit] ?? 0 }));
     return types.filter(({ type, room }) => {
       for (let d = 0; d < need.length; d += 1) if ((need[d] ?? 0) > (room[d] ?? 0)) return false;
-      return type === planned || slack.every(({ resource, amount }) => growth(pool, type, planned, resource) <= amount);
+      return (
+        type === planned ||
+        slack.every(({ resource, amount, counted }) => (capacityOf(type)[resource] ?? 0) <= counted + amount)
+      );
     });
   }
 }
@@ -140,8 +146,8 @@ function reservationOf({ kinds, columns }: Reduction, kind: number): Requirement
   return key === undefined ? undefined : requirement(key, "In", [reservation ?? ""]);
 }
 
-/** What each claim of a pool may take of a limit beyond its planned type, so that all together stay within it. */
-type Slack = { pool: number; resource: string; amount: number };
+/** What each claim of a pool may take of a limit beyond what was counted, so that all together stay within it. */
+type Slack = { pool: number; resource: string; limit: number; amount: number };
 
 function slackOf({ shapeTable, kinds }: Reduction, packing: Packing): readonly Slack[] {
   const { limits, limitLeft, limitUse, kindOf } = shapeTable.numbers;
@@ -153,13 +159,8 @@ function slackOf({ shapeTable, kinds }: Reduction, packing: Packing): readonly S
       claims += 1;
       left -= limitUse[shape * limits + l] ?? 0;
     }
-    return { pool, resource, amount: Math.floor(Math.max(0, left) / Math.max(1, claims)) };
+    return { pool, resource, limit: l, amount: Math.floor(Math.max(0, left) / Math.max(1, claims)) };
   });
-}
-
-function growth(pool: Pool | undefined, type: number, planned: number, resource: string): number {
-  if (resource === "nodes") return 0;
-  return (pool?.types[type]?.capacity[resource] ?? 0) - (pool?.types[planned]?.capacity[resource] ?? 0);
 }
 
 /**

@@ -105,16 +105,23 @@ function shapesOfKind(input: ShapeInput, k: number, keepsChoice: boolean): reado
   if (kind === undefined || pool === undefined) return [];
   const names = Object.keys(pool.remaining ?? {}).sort();
   const near = names.map((name) => isNear(input, name, pool.remaining?.[name] ?? 0));
-  const types = kindTypes[k] ?? [];
-  const alone = types.map(({ room, price, type }) => ({ room, price, type }));
+  const isWithin = (use: readonly number[]): boolean =>
+    use.every((amount, l) => amount <= (pool.remaining?.[names[l] ?? ""] ?? 0));
+  const types = (kindTypes[k] ?? []).filter(({ type }) => isWithin(limitUseOf(pool, type, names)));
+  const alone = types.map(({ room, price, type }) => ({ room, price, type, members: [type] }));
   const shared = keepsChoice && pool.minValues.size > 0 ? minValuesShapes(pool, types) : alone;
   const isRelaxed = snapshot.settings.minValuesPolicy === "BestEffort" && !holdsAsMuch(shared, alone, input, kind);
   const shapes = isRelaxed ? alone : shared;
   const affordable = shapes
-    .map((shape) => ({ ...shape, use: limitUseOf(pool, shape.type, names) }))
-    .filter(({ use }) => use.every((amount, l) => amount <= (pool.remaining?.[names[l] ?? ""] ?? 0)))
+    .map(({ members, ...shape }) => ({ ...shape, use: mostUse(members.map((type) => limitUseOf(pool, type, names))) }))
     .filter(({ room }) => room.every((amount) => amount >= 0));
   return withoutDominated(affordable, near);
+}
+
+/** Limit by limit, the most that any of the types takes. */
+function mostUse(uses: readonly (readonly number[])[]): readonly number[] {
+  const [first = [], ...others] = uses;
+  return first.map((amount, l) => others.reduce((most, use) => Math.max(most, use[l] ?? 0), amount));
 }
 
 /** True when every class that may come to the kind and fits one of the types alone also fits a shared shape. */
