@@ -1,3 +1,5 @@
+import { untoleratedHardTaint } from "../../model/taints.ts";
+import { requiredTerms } from "../fit/levels.ts";
 import type { DealVariant } from "./deal-domains.ts";
 import { type Deal, dealDomains } from "./deal-domains.ts";
 import { type Packing, priceOf } from "./packing-problem.ts";
@@ -66,17 +68,71 @@ function leftOf({ deal, packing }: DealtPacking): number {
 }
 
 /**
- * A deal and its packing. Where the packing found less room in a domain than the deal thought, the deal is made again with
- * that in mind: pods that stay behind must not leave others out of balance.
+ * A deal and its packing. Where the packing found less room in a domain than the deal thought, or opened a domain that the
+ * deal did not count on, the deal is made again with that in mind: what others do must not leave any rule out of balance.
  */
-function packed(facts: ClusterFacts, variant: DealVariant, options: SearchOptions): DealtPacking {
+function packed(given: ClusterFacts, variant: DealVariant, options: SearchOptions): DealtPacking {
   const caps = new Map<string, number>();
+  const present = given.topology.present.map((list) => Uint8Array.from(list));
+  const facts = { ...given, topology: { ...given.topology, present } };
   for (let correction = 0; ; correction += 1) {
     const deal = dealDomains(facts, variant, caps);
     const reduction = reduce(facts, deal.classes);
     const packing = searchPacking(reduction.problem, options);
-    if (correction >= CORRECTIONS_MAX || !learnCaps(deal, packing, caps)) return { deal, reduction, packing };
+    const isNew = [learnCaps(deal, packing, caps), learnDomains(reduction, deal, packing, present)].includes(true);
+    if (correction >= CORRECTIONS_MAX || !isNew) return { deal, reduction, packing };
   }
+}
+
+/** Marks the domains that bought nodes are in for sure, for the rules that count such nodes; true when one is news. */
+function learnDomains(reduction: Reduction, deal: Deal, packing: Packing, present: readonly Uint8Array[]): boolean {
+  const { topology } = reduction;
+  const bought = boughtDomains(reduction, packing);
+  let isNew = false;
+  for (const rule of topology.rules.keys()) {
+    for (const { kind, key } of bought) {
+      const value = topology.kindValue[key]?.[kind] ?? -1;
+      const list = present[rule];
+      if (key !== topology.keyOf[rule] || value < 0 || list === undefined || list[value] === 1) continue;
+      if (!countsKind(reduction, rule, kind) || deal.tally.isCounted(rule, value)) continue;
+      list[value] = 1;
+      isNew = true;
+    }
+  }
+  return isNew;
+}
+
+/** Kinds of bought nodes with the labels whose value some pod there leaves no choice in. */
+function boughtDomains(reduction: Reduction, { nodes }: Packing): readonly { kind: number; key: number }[] {
+  const { topology, classes, problem, table, kinds } = reduction;
+  const found = new Map<string, { kind: number; key: number }>();
+  const seen = new Set<string>();
+  for (const { shape, content } of nodes) {
+    const kind = shape < 0 ? -1 : (problem.kindOf[shape] ?? -1);
+    for (const { podClass } of content) {
+      const one = classes[podClass];
+      if (kind < 0 || one === undefined || seen.has(`${kind} ${podClass}`)) continue;
+      seen.add(`${kind} ${podClass}`);
+      const terms = one.parts.flatMap(({ levelTerms }) => levelTerms.flat());
+      const met = terms.filter((term) => kinds[kind]?.meets[term] === 1);
+      const asked = topology.keys.flatMap((name, key) =>
+        met.some((term) => table.terms[term]?.has(name)) ? [key] : [],
+      );
+      for (const key of [...one.pinned, ...asked]) found.set(`${kind} ${key}`, { kind, key });
+    }
+  }
+  return [...found.values()];
+}
+
+/** True when nodes of the kind count for the rule. */
+function countsKind({ topology, kinds, pools, table }: Reduction, rule: number, kind: number): boolean {
+  const about = topology.rules[rule];
+  if (about?.kind !== "spread") return false;
+  const { honorsAffinity, honorsTaints, owner } = about;
+  const terms = requiredTerms(owner.spec).map((term) => table.add(term));
+  if (honorsAffinity && !terms.some((term) => kinds[kind]?.meets[term] === 1)) return false;
+  const taints = pools[kinds[kind]?.pool ?? 0]?.taints ?? [];
+  return !honorsTaints || untoleratedHardTaint(taints, owner.spec.tolerations) === undefined;
 }
 
 /** Takes down how many pods each left-over class found room for; false when there is nothing new to learn. */

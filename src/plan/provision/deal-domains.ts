@@ -28,6 +28,8 @@ export type Deal = {
   hopeless: readonly PackedClass[];
   /** Per packed class (its key) the names of the caps that bind it. */
   placesOf: ReadonlyMap<string, readonly string[]>;
+  /** What the deal counted with. */
+  tally: DomainTally;
   /** Wishes that were given up. */
   dropped: readonly { text: string; pods: readonly Pod[] }[];
 };
@@ -57,6 +59,7 @@ export function dealDomains(facts: ClusterFacts, variant: DealVariant, caps: Cap
   return {
     classes: made,
     placesOf,
+    tally: table.tally,
     undealt: [
       ...refused,
       ...hopeful.flatMap((seat) => {
@@ -92,6 +95,8 @@ class Dealer {
   readonly #binRoom: Float64Array;
   readonly #choices = new Map<string, readonly Choice[]>();
   readonly #ownersOf = new Map<number, Seat[]>();
+  /** Per rule the classes that it counts and that do not have it themselves. */
+  readonly #othersOf = new Map<number, Seat[]>();
   readonly #followersOf = new Map<number, Float64Array>();
   /** Places that got pods, by the labels they are told by. */
   readonly #opened = new Set<string>();
@@ -109,11 +114,9 @@ class Dealer {
     this.tally = new DomainTally(facts);
     this.seats = classes.map((one) => this.#seat(one));
     for (const seat of this.seats) {
-      for (const { rule } of seat.one.owns) {
-        const owners = this.#ownersOf.get(rule);
-        if (owners === undefined) this.#ownersOf.set(rule, [seat]);
-        else owners.push(seat);
-      }
+      const owned = new Set(seat.one.owns.map(({ rule }) => rule));
+      for (const rule of owned) addTo(this.#ownersOf, rule, seat);
+      for (const rule of seat.one.selected.keys()) if (!owned.has(rule)) addTo(this.#othersOf, rule, seat);
     }
   }
 
@@ -268,7 +271,16 @@ class Dealer {
   #isAllowed(seat: Seat, owns: DealClass["owns"], choice: Choice): boolean {
     const { keyOf } = this.#facts.topology;
     if (!this.#hasRoom(seat, choice) || !this.tally.isWelcome(seat.one, choice.place)) return false;
-    return owns.every(({ rule }) => (keyOf[rule] ?? -1) < 0 || this.tally.allowsOwn(seat.one, rule, choice.place));
+    return owns.every(
+      ({ rule }) =>
+        (keyOf[rule] ?? -1) < 0 || (this.tally.allowsOwn(seat.one, rule, choice.place) && !this.#mustWait(rule)),
+    );
+  }
+
+  /** Nobody founds a group of their own while others are to come that they would have to be near to. */
+  #mustWait(rule: number): boolean {
+    if (this.#facts.topology.rules[rule]?.kind !== "near" || this.tally.totalOf(rule) > 0) return false;
+    return (this.#othersOf.get(rule) ?? []).some(({ next, units, places }) => next < units && places.length > 0);
   }
 
   /** More where more of the pods could follow that are to be near to each other, and in the emptiest domain of an even deal. */
@@ -336,6 +348,12 @@ class Dealer {
       this.#binRoom[at] = (this.#binRoom[at] ?? 0) - (need[d] ?? 0);
     }
   }
+}
+
+function addTo(map: Map<number, Seat[]>, rule: number, seat: Seat): void {
+  const known = map.get(rule);
+  if (known === undefined) map.set(rule, [seat]);
+  else known.push(seat);
 }
 
 function total(counts: ReadonlyMap<Choice, number>): number {

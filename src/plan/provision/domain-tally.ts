@@ -83,6 +83,12 @@ export class DomainTally {
     return domains;
   }
 
+  /** True when every class that has the rule saw the domain as one that counts. */
+  isCounted(rule: number, value: number): boolean {
+    const lists = [...this.#eligible].filter(([id]) => id.startsWith(`${rule} `));
+    return lists.every(([, values]) => values.includes(value));
+  }
+
   /** Kinds of which some type would hold a pod, limits and volumes aside. */
   #kindsFor(one: DealClass): readonly number[] {
     const { kinds, kindTypes, pools, table } = this.#facts;

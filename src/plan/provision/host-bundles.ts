@@ -169,7 +169,18 @@ class Bundler {
   #holds({ members }: Bundle, c: number, more: number): boolean {
     const counts = new Map([...members].map(([member, pods]) => [member, pods.length]));
     counts.set(c, (counts.get(c) ?? 0) + more);
-    return this.#reach(counts).stages.length > 0;
+    return this.#isPeaceful(counts) && this.#reach(counts).stages.length > 0;
+  }
+
+  /** On one node pods share every domain: none may keep another away. */
+  #isPeaceful(counts: ReadonlyMap<number, number>): boolean {
+    const { rules } = this.#facts.topology;
+    return [...counts.keys()].every((owner) =>
+      (this.#class(owner).topology?.owns ?? []).every(({ rule, isWish }) => {
+        if (isWish || rules[rule]?.kind !== "apart") return true;
+        return [...counts].every(([c, pods]) => !this.#selects(rule, c) || (c === owner && pods === 1));
+      }),
+    );
   }
 
   #reach(counts: ReadonlyMap<number, number>): Reach {

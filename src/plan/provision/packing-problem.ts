@@ -79,7 +79,17 @@ export type Packing = {
   readonly leftTotal: number;
   /** What the search minimizes among packings that leave equally many: prices with the surcharge per node. */
   readonly cost: number;
+  /** What the packing was after each phase of the search. */
+  readonly phases?: readonly SearchPhase[];
 };
+
+export type SearchPhase = { phase: string; pricePerHour: number; nodes: number; podsLeft: number };
+
+/** A line of the story of a packing. */
+export function phaseOf(problem: PackingProblem, phase: string, { nodes, leftTotal }: Packing): SearchPhase {
+  const bought = nodes.filter(({ shape }) => shape >= 0).length;
+  return { phase, pricePerHour: priceOf(problem, nodes), nodes: bought, podsLeft: leftTotal };
+}
 
 /** Counts work, so that effort is bounded without a clock. One step is about one number looked at. */
 export type StepBudget = { left: number };

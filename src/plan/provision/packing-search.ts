@@ -4,6 +4,7 @@ import {
   isBetter,
   type Packing,
   type PackingProblem,
+  phaseOf,
   priceOf,
   type StepBudget,
   shapeCosts,
@@ -31,9 +32,13 @@ export function searchPacking(problem: PackingProblem, options: SearchOptions): 
   const surcharges = [options.surchargePerNode, options.surchargePerNode / 20];
   const [few, cheap] = surcharges.map((surcharge) => searchWith(problem, surcharge, options.steps / surcharges.length));
   if (few === undefined || cheap === undefined) throw new RangeError("two searches give two packings");
-  if (cheap.leftTotal !== few.leftTotal) return cheap.leftTotal < few.leftTotal ? cheap : few;
   const allowed = priceOf(problem, cheap.nodes) * (1 + options.surchargeShareMax);
-  return priceOf(problem, few.nodes) <= allowed + 1e-9 ? few : cheap;
+  const isFewFine =
+    cheap.leftTotal === few.leftTotal ? priceOf(problem, few.nodes) <= allowed + 1e-9 : few.leftTotal < cheap.leftTotal;
+  const [chosen, other, name] = isFewFine
+    ? [few, cheap, "instead: more and smaller nodes"]
+    : [cheap, few, "instead: fewer and larger nodes"];
+  return { ...chosen, phases: [...(chosen.phases ?? []), phaseOf(problem, name, other)] };
 }
 
 function searchWith(problem: PackingProblem, surcharge: number, steps: number): Packing {
@@ -53,6 +58,7 @@ function optimize(problem: PackingProblem, costs: Float64Array, budget: StepBudg
   const share = budget.left / 2;
   const bins = binRooms(problem);
   let values = firstValues(problem, costs);
+  let first: Packing | undefined;
   let best: Packing | undefined;
   let bestValues = values;
   for (let round = 0; round <= CORRECTIONS; round += 1) {
@@ -65,6 +71,7 @@ function optimize(problem: PackingProblem, costs: Float64Array, budget: StepBudg
       budget,
     });
     const packing = whole(problem, made, costs);
+    first ??= packing;
     if (best === undefined || isBetter(packing, best)) {
       best = packing;
       bestValues = values;
@@ -72,8 +79,14 @@ function optimize(problem: PackingProblem, costs: Float64Array, budget: StepBudg
     if (budget.left < share) break;
     values = corrected(problem, packing, values, costs);
   }
-  if (best === undefined) throw new RangeError("at least one round is made");
-  return improve(problem, best, { values: bestValues, costs, budget, attempts: ATTEMPTS, seed: SEED });
+  if (best === undefined || first === undefined) throw new RangeError("at least one round is made");
+  const last = improve(problem, best, { values: bestValues, costs, budget, attempts: ATTEMPTS, seed: SEED });
+  const phases = [
+    phaseOf(problem, "nodes filled greedily", first),
+    phaseOf(problem, "pods valued by what they paid", best),
+    phaseOf(problem, "nodes taken apart and rebuilt", last),
+  ];
+  return { ...last, phases };
 }
 
 function binRooms(problem: PackingProblem): Room[] {

@@ -57,6 +57,7 @@ export function planProvisioning(snapshot: Snapshot): ProvisionPlan {
     ),
     remarks: remarksOf(wishesLeftOut),
     pricePerHour: sumOfPrices(named.claims),
+    pricePhases: packing.phases ?? [],
     lowerBoundPerHour: Math.min(lowerBound(reduction.boundProblem, named.placed), sumOfPrices(named.claims)),
   };
 }

@@ -1,5 +1,6 @@
 import type { RequirementSpec } from "../../model/requirements.ts";
 import type { Resources } from "../../model/resources.ts";
+import type { SearchPhase } from "./packing-problem.ts";
 
 /** A node to buy. */
 export type PlannedClaim = {
@@ -38,4 +39,6 @@ export type ProvisionPlan = {
   pricePerHour: number;
   /** No plan for these pods can be cheaper. */
   lowerBoundPerHour: number;
+  /** What the plan cost after each phase of the search, the last being the choice that was not taken. */
+  pricePhases: readonly SearchPhase[];
 };
