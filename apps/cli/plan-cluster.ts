@@ -16,6 +16,8 @@ export type ClusterInput = {
   instanceTypes: readonly InstanceType[];
   nowMs: number;
   settings?: Partial<PlanSettings>;
+  /** Tell what each phase of the search came to. */
+  explainsPrice?: boolean;
 };
 
 /** A snapshot of the objects in files. Labels that the types define count as well-known, as their provider would say. */
@@ -38,7 +40,8 @@ export function timedPlan(input: ClusterInput): TimedPlan {
   const snapshot = snapshotOf(input);
   const before = performance.now();
   const plan = planProvisioning(snapshot);
-  return { ...plan, solveMs: Math.round((performance.now() - before) * 100) / 100 };
+  const pricePhases = input.explainsPrice === true ? plan.pricePhases : [];
+  return { ...plan, pricePhases, solveMs: Math.round((performance.now() - before) * 100) / 100 };
 }
 
 /** The plan as `-o json` prints it: the field names are a contract. */
@@ -63,5 +66,6 @@ export function planJson(plan: TimedPlan): Record<string, unknown> {
     pricePerHour: plan.pricePerHour,
     solveMs: plan.solveMs,
     lowerBoundPerHour: plan.lowerBoundPerHour,
+    ...(plan.pricePhases.length === 0 ? {} : { pricePhases: plan.pricePhases }),
   };
 }

@@ -8,7 +8,7 @@ import { count, dollars, listed, type Report, type Table } from "./report.ts";
 export function planTables(plan: TimedPlan): Report {
   return {
     headline: headline(plan),
-    tables: [claimTable(plan.newNodeClaims), nodeTable(plan), refusalTable(plan.unschedulable)],
+    tables: [claimTable(plan.newNodeClaims), priceTable(plan), nodeTable(plan), refusalTable(plan.unschedulable)],
     notes: notes(plan),
   };
 }
@@ -60,6 +60,16 @@ function claimRow(claim: PlannedClaim, nodes: number): string[] {
     formatAmount("memory", claim.requests["memory"] ?? 0),
     claim.cheapestPrice.toFixed(4),
   ];
+}
+
+/** Phase by phase what the plan came to; "gained" is against the phase before. */
+function priceTable({ pricePhases }: TimedPlan): Table {
+  const rows = pricePhases.map(({ phase, pricePerHour, nodes, podsLeft }, i) => {
+    const before = pricePhases[i - 1];
+    const gained = before === undefined ? "" : dollars(before.pricePerHour - pricePerHour);
+    return [phase, String(nodes), String(podsLeft), dollars(pricePerHour), gained];
+  });
+  return { title: "How the price came about", head: ["PHASE", "NODES", "PODS LEFT", "$/H", "GAINED"], rows };
 }
 
 function total(claims: readonly PlannedClaim[]): number {

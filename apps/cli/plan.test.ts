@@ -31,6 +31,17 @@ spec:
     spec:
       containers: [{ name: web, image: web, resources: { requests: { cpu: "1", memory: 1Gi } } }]
 `;
+const SERVICE = `
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { selector: { app: web }, ports: [{ port: 80 }] }
+`;
+const SPREAD = `
+podTopologySpread:
+  defaultConstraints:
+    - { maxSkew: 1, topologyKey: example.com/rack, whenUnsatisfiable: DoNotSchedule }
+`;
 const POD = `
 apiVersion: v1
 kind: Pod
@@ -62,6 +73,8 @@ describe("karpenter plan", () => {
     await writeFile(join(cwd, "pool.yaml"), POOL);
     await writeFile(join(cwd, "web.yaml"), DEPLOYMENT);
     await writeFile(join(cwd, "huge.yaml"), POD);
+    await writeFile(join(cwd, "service.yaml"), SERVICE);
+    await writeFile(join(cwd, "spread.yaml"), SPREAD);
     await writeFile(join(cwd, "slip.yaml"), DEPLOYMENT.replace("replicas: 3", "replicas: 3000000"));
   });
   after(() => rm(cwd, { recursive: true }));
@@ -89,6 +102,28 @@ describe("karpenter plan", () => {
     assert.equal(code, 0);
     assert.match(out, /^Buy \d nodes? for 3 pods: \$0\.\d{4} per hour/);
     assert.match(out, /NODES +NODEPOOL +CHEAPEST TYPE/);
+  });
+
+  it("tells on request what each phase of the search came to", async () => {
+    const args = ["-f", "pool.yaml", "web.yaml", "--instance-types", "types.json"];
+    const { out } = await run(...args, "--explain-price");
+    assert.match(out, /How the price came about\n +PHASE +NODES +PODS LEFT +\$\/H +GAINED/);
+    assert.match(out, /nodes taken apart and rebuilt +\d +0 +\$0\.\d{4}/);
+    assert.doesNotMatch((await run(...args)).out, /How the price/);
+    const json = JSON.parse((await run(...args, "--explain-price", "-o", "json")).out) as { pricePhases: unknown[] };
+    assert.equal(json.pricePhases.length, 4);
+  });
+
+  it("spreads pods as the cluster's scheduler would: here over racks, which no node has", async () => {
+    const args = ["-f", "pool.yaml", "web.yaml", "service.yaml", "--instance-types", "types.json", "-o", "json"];
+    const nodes = async (...more: string[]): Promise<number> => {
+      const { out } = await run(...args, ...more);
+      return (JSON.parse(out) as { newNodeClaims: unknown[] }).newNodeClaims.length;
+    };
+    assert.ok((await nodes()) > 0);
+    assert.equal(await nodes("--scheduler-config", "spread.yaml"), 0);
+    await assert.rejects(run(...args, "--scheduler-config", "web.yaml"), /there is no field apiVersion/);
+    await assert.rejects(run(...args, "--scheduler-config", "none.yaml"), /cannot be used: ENOENT/);
   });
 
   it("answers 1 and says why when a pod has no place; standard input is a file like any other", async () => {

@@ -6,6 +6,7 @@ import type { InstanceType } from "../../src/model/instance-type.ts";
 import { CATALOGUE_REGIONS, catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
 import { readInstanceTypesFile } from "../../src/providers/kwok/instance-types-file.ts";
 import type { PlanSettings } from "../../src/snapshot/snapshot.ts";
+import { readDefaultSpread } from "./default-spread-file.ts";
 import { asCluster } from "./file-cluster.ts";
 import { readFlags } from "./flags.ts";
 import { EXIT, type Io } from "./io.ts";
@@ -31,6 +32,8 @@ usage: karpenter plan [--disruption [--steady]] -f FILE... [OPTION...]
   --region REGION          or else: what EC2 offers in a region (${CATALOGUE_REGIONS.join(", ")}; default ${REGION_DEFAULT})
   --preference-policy P    Respect (default) or Ignore
   --min-values-policy P    Strict (default) or BestEffort
+  --scheduler-config FILE  default spread constraints, as the controller's setting of that name or the scheduler's own file
+  --explain-price          also what each phase of the search came to
   --now TIME               the moment to plan for, such as 2026-01-01T12:00:00Z; default: now
   -o, --output FORMAT      table (default), json, yaml or markdown
 
@@ -57,6 +60,8 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
     region: { type: "string" },
     "preference-policy": { type: "string", default: "Respect" },
     "min-values-policy": { type: "string", default: "Strict" },
+    "scheduler-config": { type: "string" },
+    "explain-price": { type: "boolean", default: false },
     now: { type: "string" },
     output: { type: "string", short: "o", default: "table" },
     disruption: { type: "boolean", default: false },
@@ -84,6 +89,7 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
   const settings: Partial<PlanSettings> = {
     preferencePolicy: oneOf("preference-policy", flags["preference-policy"], ["Respect", "Ignore"]),
     minValuesPolicy: oneOf("min-values-policy", flags["min-values-policy"], ["Strict", "BestEffort"]),
+    defaultSpread: readDefaultSpread(flags["scheduler-config"], io),
   };
   const nowMs = momentOf(flags.now);
   const instanceTypes = typesOf(flags["instance-types"], flags.region, io);
@@ -100,7 +106,7 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
     );
     return plan.commands.length === 0 ? EXIT.fine : EXIT.findings;
   }
-  const plan = timedPlan(input);
+  const plan = timedPlan({ ...input, explainsPrice: flags["explain-price"] });
   io.out(
     printed(
       format,
