@@ -1,12 +1,14 @@
 import { Random } from "../src/base/random.ts";
+import type { InstanceType } from "../src/model/instance-type.ts";
 import { WELL_KNOWN_LABELS } from "../src/model/labels.ts";
 import type { KubeObject } from "../src/model/object.ts";
 import { planProvisioning } from "../src/plan/provision/plan-provisioning.ts";
 import { catalogueInstanceTypes } from "../src/providers/kwok/catalogue.ts";
-import type { Snapshot } from "../src/snapshot/snapshot.ts";
+import type { PlanSettings, Snapshot } from "../src/snapshot/snapshot.ts";
 import { takeSnapshot } from "../src/snapshot/take-snapshot.ts";
 import { viewOf } from "../src/snapshot/view-of.ts";
 import { type Bench, type BenchLine, heapMb, medianMs, round } from "./bench.ts";
+import { diversePods, FAKE_TYPES, wishfulPod } from "./diverse-pods.ts";
 
 const TYPES = 700;
 const SEED = 42;
@@ -20,12 +22,31 @@ export function planBenches({ toy }: { toy: boolean }): readonly Bench[] {
       name: "plan: pods with selectors, preferences, host ports",
       run: () => sizes.map((pods) => measure(pods, pickyPod, toy)),
     },
+    {
+      name: "plan: diverse pods (plain, spread, affinity, anti-affinity in fifths), 400 fake types",
+      run: () =>
+        (toy ? [20] : [1_000, 20_000]).map((pods) => measure(pods, diversePods(pods), toy, FAKE_TYPES, FIRST_PLAN)),
+    },
+    {
+      name: "plan: pods with preferences, 400 fake types",
+      run: () => (toy ? [20] : [4_000]).map((pods) => measure(pods, wishfulPod, toy, FAKE_TYPES, FIRST_PLAN)),
+    },
+    {
+      name: "plan: diverse pods, real types",
+      run: () => (toy ? [20] : [100_000]).map((pods) => measure(pods, diversePods(pods), toy, realTypes(), FIRST_PLAN)),
+    },
   ];
 }
 
-function measure(pods: number, make: (index: number, random: Random) => KubeObject, toy: boolean): BenchLine {
+function measure(
+  pods: number,
+  make: (index: number, random: Random) => KubeObject,
+  toy: boolean,
+  types: readonly InstanceType[] = realTypes(),
+  settings: Partial<PlanSettings> = {},
+): BenchLine {
   const runs = toy ? 1 : 5;
-  const snapshots = Array.from({ length: runs + 1 }, () => snapshotWith(pods, make));
+  const snapshots = Array.from({ length: runs + 1 }, () => snapshotWith(pods, make, types, settings));
   let plan: ReturnType<typeof planProvisioning> | undefined;
   const ms = medianMs(runs, () => {
     const snapshot = snapshots.pop();
@@ -33,7 +54,7 @@ function measure(pods: number, make: (index: number, random: Random) => KubeObje
   });
   return {
     pods,
-    types: TYPES,
+    types: types.length,
     ms,
     podsPerSecond: Math.round((pods / Math.max(ms, 0.1)) * 1_000),
     nodes: plan?.newNodeClaims.length ?? 0,
@@ -44,9 +65,20 @@ function measure(pods: number, make: (index: number, random: Random) => KubeObje
   };
 }
 
-function snapshotWith(pods: number, make: (index: number, random: Random) => KubeObject): Snapshot {
+/** No effort beyond the first plan: that is what is compared with other planners. */
+const FIRST_PLAN: Partial<PlanSettings> = { searchSteps: 1 };
+
+function realTypes(): readonly InstanceType[] {
+  return catalogueInstanceTypes("us-east-1").slice(0, TYPES);
+}
+
+function snapshotWith(
+  pods: number,
+  make: (index: number, random: Random) => KubeObject,
+  types: readonly InstanceType[],
+  settings: Partial<PlanSettings>,
+): Snapshot {
   const random = new Random(SEED);
-  const types = catalogueInstanceTypes("us-east-1").slice(0, TYPES);
   const objects = [pool(), ...Array.from({ length: pods }, (_, index) => make(index, random))];
   const wellKnown = new Set(WELL_KNOWN_LABELS);
   for (const type of types) for (const key of type.requirements.keys()) wellKnown.add(key);
@@ -54,6 +86,7 @@ function snapshotWith(pods: number, make: (index: number, random: Random) => Kub
     nowMs: 0,
     instanceTypes: new Map([["default", types]]),
     wellKnownLabels: wellKnown,
+    settings,
   });
 }
 

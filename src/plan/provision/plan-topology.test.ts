@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Pod, PodSpec, TopologySpreadConstraint } from "../../model/core.ts";
+import { HOSTNAME_LABEL, ZONE_LABEL } from "../../model/labels.ts";
+import { planProvisioning } from "./plan-provisioning.ts";
+import type { ProvisionPlan } from "./provision-plan.ts";
+import { clusterOf, node, nodePool, pod, pods } from "./test-cluster.ts";
+
+const web = { labels: { app: "web" } };
+const selector = { labelSelector: { matchLabels: { app: "web" } } };
+const spread = (more: Partial<TopologySpreadConstraint> = {}): Pick<PodSpec, "topologySpreadConstraints"> => ({
+  topologySpreadConstraints: [
+    { maxSkew: 1, topologyKey: ZONE_LABEL, whenUnsatisfiable: "DoNotSchedule", ...selector, ...more },
+  ],
+});
+const near = (topologyKey = ZONE_LABEL, app = "web"): Pick<PodSpec, "affinity"> => ({
+  affinity: {
+    podAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector: { matchLabels: { app } } }],
+    },
+  },
+});
+const apart = (topologyKey = ZONE_LABEL, app = "web"): Pick<PodSpec, "affinity"> => ({
+  affinity: {
+    podAntiAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector: { matchLabels: { app } } }],
+    },
+  },
+});
+
+/** Pods per zone, as far as the zone is decided; "open" for claims that leave it open, "left" for refused ones. */
+function perZone(plan: ProvisionPlan, zones: Record<string, string> = {}): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const add = (place: string, count: number): void => {
+    counts[place] = (counts[place] ?? 0) + count;
+  };
+  for (const { pods: keys, requirements } of plan.newNodeClaims) {
+    const zone = requirements.find(({ key }) => key === ZONE_LABEL)?.values ?? [];
+    add(zone.length === 1 ? (zone[0] ?? "") : "open", keys.length);
+  }
+  for (const { name, pods: keys } of plan.existingNodes) add(zones[name] ?? name, keys.length);
+  if (plan.unschedulable.length > 0) add("left", plan.unschedulable.length);
+  return Object.fromEntries(Object.entries(counts).sort());
+}
+
+function planOf(objects: Parameters<typeof clusterOf>[0]["objects"]): ProvisionPlan {
+  return planProvisioning(clusterOf({ objects }));
+}
+
+const inZone = (name: string, zone: string, more = {}) => node({ name, labels: { [ZONE_LABEL]: zone }, ...more });
+const running = (name: string, on: string): Pod => pod({ name, node: on, cpu: "100m", ...web });
+
+describe("rules about zones", () => {
+  const cases: { given: string; objects: Parameters<typeof clusterOf>[0]["objects"]; want: Record<string, number> }[] =
+    [
+      {
+        given: "five pods, spread",
+        objects: [nodePool(), pods(5, { name: "p", ...web, ...spread() })],
+        want: { "zone-a": 3, "zone-b": 2 },
+      },
+      {
+        given: "minDomains beyond what there is: so many per zone as the skew allows",
+        objects: [nodePool(), pods(4, { name: "p", ...web, ...spread({ minDomains: 3 }) })],
+        want: { left: 2, "zone-a": 1, "zone-b": 1 },
+      },
+      {
+        given: "a selector that does not select the pods themselves: any zone will do",
+        objects: [nodePool(), pods(3, { name: "p", labels: { app: "other" }, ...spread() })],
+        want: { "zone-a": 3 },
+      },
+      {
+        given: "pods that run count",
+        objects: [
+          nodePool(),
+          inZone("n", "zone-a"),
+          running("r", "n"),
+          pods(3, { name: "p", cpu: 8, ...web, ...spread() }),
+        ],
+        want: { "zone-a": 1, "zone-b": 2 },
+      },
+      {
+        given: "affinity to themselves: all in one zone",
+        objects: [nodePool(), pods(9, { name: "p", cpu: 3, ...web, ...near() })],
+        want: { "zone-a": 9 },
+      },
+      {
+        given: "affinity to a pod that runs",
+        objects: [nodePool(), inZone("n", "zone-b"), running("r", "n"), pods(2, { name: "p", cpu: 8, ...near() })],
+        want: { "zone-b": 2 },
+      },
+      {
+        given: "affinity to nobody",
+        objects: [nodePool(), pods(2, { name: "p", ...near() })],
+        want: { left: 2 },
+      },
+      {
+        given: "a chain: c near b near a",
+        objects: [
+          nodePool(),
+          pod({ name: "c", labels: { app: "c" }, ...near(ZONE_LABEL, "b") }),
+          pod({ name: "b", labels: { app: "b" }, ...near(ZONE_LABEL, "a") }),
+          pod({ name: "a", labels: { app: "a" }, nodeSelector: { [ZONE_LABEL]: "zone-b" } }),
+        ],
+        want: { "zone-b": 3 },
+      },
+      {
+        given: "anti-affinity to themselves: one per zone",
+        objects: [nodePool(), pods(3, { name: "p", ...web, ...apart() })],
+        want: { left: 1, "zone-a": 1, "zone-b": 1 },
+      },
+      {
+        given: "a plain pod keeps out of the zone of one that wants it away",
+        objects: [
+          nodePool(),
+          pod({ name: "alone", nodeSelector: { [ZONE_LABEL]: "zone-a" }, ...apart() }),
+          pod({ name: "plain", ...web }),
+        ],
+        want: { "zone-a": 1, "zone-b": 1 },
+      },
+      {
+        given: "a wish to be apart is kept while it can be",
+        objects: [nodePool(), pods(4, { name: "p", ...web, ...spread({ whenUnsatisfiable: "ScheduleAnyway" }) })],
+        want: { "zone-a": 2, "zone-b": 2 },
+      },
+    ];
+  for (const { given, objects, want } of cases) it(given, () => assert.deepEqual(perZone(planOf(objects)), want));
+});
+
+describe("affinity over hosts", () => {
+  it("puts pods that want each other on one node, and leaves those that no node holds beside them", () => {
+    const plan = planOf([nodePool(), pods(3, { name: "p", cpu: "900m", ...web, ...near(HOSTNAME_LABEL) })]);
+    assert.deepEqual(
+      plan.newNodeClaims.map((claim) => claim.pods.length),
+      [3],
+    );
+    const many = planOf([nodePool(), pods(300, { name: "p", cpu: 1, ...web, ...near(HOSTNAME_LABEL) })]);
+    assert.equal(many.newNodeClaims.length, 1);
+    assert.ok(many.unschedulable.every(({ code }) => code === "PodAffinityUnsatisfiable"));
+  });
+
+  it("sends pods to the node where those run that they want", () => {
+    const objects = [nodePool(), node({ name: "n" }), node({ name: "o" }), running("r", "o")];
+    const plan = planOf([...objects, pod({ name: "p", ...near(HOSTNAME_LABEL) })]);
+    assert.deepEqual(plan.existingNodes, [{ name: "o", pods: ["default/p"] }]);
+  });
+});
+
+describe("refusals for rules between pods", () => {
+  it("name the rule, the counts and what came nearest", () => {
+    const plan = planOf([nodePool(), pods(3, { name: "p", ...web, ...apart() })]);
+    assert.deepEqual(plan.unschedulable, [
+      {
+        pod: "default/p-3",
+        code: "PodAntiAffinityUnsatisfiable",
+        reason: `pod anti-affinity over ${ZONE_LABEL} to pods of default with app=web: every domain where it could run holds such a pod: zone-a has 1, zone-b has 1`,
+      },
+    ]);
+  });
+});
