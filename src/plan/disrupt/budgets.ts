@@ -76,7 +76,9 @@ export function allowedDisruptions(
 const DEFAULT_BUDGETS: readonly Budget[] = [{ nodes: "10%" }];
 
 function isCounted({ managed, initialized, claim }: StateNode): boolean {
-  return managed && initialized && claim !== undefined && !isTrue(claim, "InstanceTerminating");
+  // A node that was up and has vanished counts until its claim knows that the instance goes.
+  const wasUp = initialized || (claim !== undefined && isTrue(claim, "Initialized"));
+  return managed && wasUp && claim !== undefined && !isTrue(claim, "InstanceTerminating");
 }
 
 function isNodeReady({ node }: StateNode): boolean {
