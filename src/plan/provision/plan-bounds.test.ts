@@ -102,6 +102,33 @@ describe("the bound of a workload's share of one node", () => {
   }
 });
 
+describe("a refusal says which types were out of question, and the nearest miss", () => {
+  const types = [
+    instanceType({ name: "flat", cpu: 16, memory: 8 }),
+    instanceType({ name: "tall", cpu: 4, memory: 64 }),
+    instanceType({ name: "arm", cpu: 64, memory: 256, arch: "arm64" }),
+    instanceType({ name: "gone", cpu: 64, memory: 256, offerings: [{ zone: "zone-a", price: 1, available: false }] }),
+  ];
+  const reasonOf = (sketch: PodSketch): string | undefined => {
+    const plan = planProvisioning(clusterOf({ types, objects: [nodePool(), pod(sketch)] }));
+    return plan.unschedulable[0]?.reason;
+  };
+
+  it("when two things are not to be had together", () => {
+    assert.equal(
+      reasonOf({ name: "p", cpu: 6, memory: "32Gi", nodeSelector: { "kubernetes.io/arch": "amd64" } }),
+      "none of 2 types has 6 cpu and 32Gi memory together; the nearest is tall with 3900m cpu for pods; " +
+        "of the pool's 4 types ruled out before: 1 by the pool's requirements or as sold out, 1 by what the pod asks of labels",
+    );
+  });
+  it("when it is larger than all", () => {
+    assert.match(
+      reasonOf({ name: "p", cpu: 100 }) ?? "",
+      /the largest of 3 types has 63900m cpu for pods; of the pool's 4/,
+    );
+  });
+});
+
 describe("the types that a claim lists", () => {
   /** Each a tenth dearer than the one before. */
   const types = Array.from({ length: 30 }, (_, i) =>

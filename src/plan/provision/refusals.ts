@@ -15,6 +15,7 @@ import { isSoldOut, typeMisfit } from "./columns.ts";
 import type { IdlePool, Pool } from "./pools.ts";
 import type { ClusterFacts } from "./reduce.ts";
 import { type NumberedClass, needOf, tolerates } from "./stages.ts";
+import { nearestMiss, ruledOutText } from "./type-funnel.ts";
 
 /** A stable code, and a sentence with its numbers. */
 export type Reason = { code: string; reason: string };
@@ -118,7 +119,9 @@ function poolReason(
     return isMet ? [k] : [];
   });
   if (kinds.length === 0) return requirementReason(one, pool, index, reduction, snapshot);
-  return sizeReason(one, pool, kinds, reduction);
+  const { code, text } = sizeReason(one, pool, kinds, reduction);
+  const left = new Set(kinds.flatMap((k) => (reduction.kindTypes[k] ?? []).map(({ type }) => type))).size;
+  return { code, text: `${text}${ruledOutText(pool, reduction.columns[index], left)}` };
 }
 
 function requirementReason(
@@ -195,7 +198,12 @@ function sizeReason(one: NumberedClass, pool: Pool, kinds: readonly number[], re
     const asked = names.flatMap((name, d) =>
       (need[d] ?? 0) > 0 && name !== "pods" ? [amountText(name, need[d] ?? 0)] : [],
     );
-    return { code: "NoInstanceTypeFits", text: `none of ${count} types has ${asked.join(" and ")} together` };
+    const miss = nearestMiss(types, need);
+    const nearest =
+      miss === undefined
+        ? ""
+        : `; the nearest is ${miss.name} with ${amountText(names[miss.dimension] ?? "", miss.has)} for pods`;
+    return { code: "NoInstanceTypeFits", text: `none of ${count} types has ${asked.join(" and ")} together${nearest}` };
   }
   if (pool.remaining !== undefined && holding.every(({ type }) => exceeds(pool, type))) {
     return { code: "LimitsReached", text: `every type that holds it would exceed the limits of ${limitText(pool)}` };
