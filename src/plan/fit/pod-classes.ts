@@ -53,7 +53,7 @@ export type ClassRules = {
 export function podClassesOf(pods: readonly Pod[], rules: ClassRules): readonly PodClass[] {
   const looks = rules.repulsions.length > 0 || rules.hostRules.looksAtLabels || rules.topology.rules.length > 0;
   const bySpec = new Map<string, { key: string; sample: Pod; pods: Pod[] }>();
-  const selections = new Map<string, string>();
+  const selections: Selections = { numbers: new Map(), keys: new Map() };
   for (const pod of pods) {
     const plain = looks ? selectedKey(pod, rules, selections) : specKey(pod);
     const key = `${plain}${rules.amountRules.keyOf(pod)}`;
@@ -130,20 +130,25 @@ function tolerationKey(pod: Pod): readonly string[] {
   return [...new Set(tolerations)].sort(byText);
 }
 
+type Selections = { numbers: Map<string, number>; keys: Map<string, string> };
+
 /** The spec's key with which of the rules that look at labels select the pod; pods of one workload are looked at once. */
-function selectedKey(pod: Pod, { repulsions, hostRules, topology }: ClassRules, known: Map<string, string>): string {
-  const spec = specKey(pod);
+function selectedKey(pod: Pod, { repulsions, hostRules, topology }: ClassRules, known: Selections): string {
+  const text = specKey(pod);
+  // Specs are long: from here on each is a number.
+  const spec = known.numbers.get(text) ?? known.numbers.size;
+  if (spec === known.numbers.size) known.numbers.set(text, spec);
   const { namespace = "", labels } = pod.metadata;
   let full = `${spec}\n${namespace}`;
   if (labels !== undefined) {
     if (repulsions.length > 0) full += mapKey(labels);
     else for (const key of topology.labelKeys) full += `\t${labels[key] ?? "\n"}`;
   }
-  const before = known.get(full);
+  const before = known.keys.get(full);
   if (before !== undefined) return before;
   let selected = "";
   for (const repulsion of repulsions) selected += repulsion.selects(pod) ? "1" : "0";
   const key = `${spec}\n${selected}${hostRules.selectionKey(pod)}\n${topology.of(pod)?.text ?? ""}`;
-  known.set(full, key);
+  known.keys.set(full, key);
   return key;
 }
