@@ -5,8 +5,11 @@ import { keyOf } from "../model/object.ts";
 import { doNotDisrupt, isActive } from "../model/pod-predicates.ts";
 import { DISRUPTION_REASONS, type DisruptionReason, type PoolBudget, poolBudgets } from "../plan/disrupt/budgets.ts";
 import { type DisruptionCommand, decisionOf } from "../plan/disrupt/command.ts";
+import type { ConsolidationPlan } from "../plan/disrupt/consolidate.ts";
+import type { KeptCode } from "../plan/disrupt/consolidate-candidates.ts";
 import type { DriftPlan } from "../plan/disrupt/drift.ts";
 import type { EmptinessPlan } from "../plan/disrupt/emptiness.ts";
+import { dollars } from "../plan/disrupt/replacement-prices.ts";
 import type { EventRecord } from "../ports/telemetry.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import type { Needs } from "./ports.ts";
@@ -142,6 +145,40 @@ export function reportCommand({ metrics, log }: ReportNeeds, command: Disruption
     ...(replacements.length === 0 ? {} : { "replacement-nodeclaims": replacements.map(({ name }) => name) }),
   });
 }
+
+/** Which nodes are to make way for cheaper ones, and why the others stay. */
+export function reportConsolidation({ events, metrics }: ReportNeeds, plan: ConsolidationPlan): void {
+  metrics.gauge("karpenter_voluntary_disruption_eligible_nodes", plan.eligible.length, { reason: "underutilized" });
+  for (const { members, command, savings } of plan.moves) {
+    const names = members.map(({ candidate }) => candidate.state.name).join(", ");
+    const instead = command.replacements.map(({ instanceTypes }) => instanceTypes[0]).join(", ");
+    const message = `${names} ${members.length === 1 ? "is" : "are"} to make way for ${instead === "" ? "room that is there" : instead}: ${dollars(savings)} per hour less`;
+    for (const { candidate } of members) {
+      for (const object of [candidate.node, candidate.claim]) {
+        events.record({ object, type: "Normal", reason: "ConsolidationCandidate", message });
+      }
+    }
+  }
+  for (const { state, claim, code, reason } of plan.kept) {
+    if (!TELLING.has(code)) continue;
+    for (const object of state.node === undefined ? [claim] : [state.node, claim]) {
+      events.record({ object, type: "Normal", reason: "Unconsolidatable", message: reason, dedupeMs: 15 * MINUTE_MS });
+    }
+  }
+}
+
+/** Reasons that a user may want to do something about. */
+const TELLING: ReadonlySet<KeptCode> = new Set<KeptCode>([
+  "OnlyWhenEmpty",
+  "InstanceTypeUnknown",
+  "OfferingUnknown",
+  "NoOtherPlace",
+  "NotCheaper",
+  "SpotToSpotOff",
+  "TooFewSpotTypes",
+  "MinValuesNotMet",
+  "NotBalanced",
+]);
 
 /** Why drifted nodes stay. */
 export function reportDrift({ events, metrics, log }: ReportNeeds, snapshot: Snapshot, plan: DriftPlan): void {

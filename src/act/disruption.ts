@@ -10,6 +10,7 @@ import { isTrue } from "../plan/lifecycle/conditions.ts";
 import { after, type Change, type Controller, type Outcome } from "../runtime/controller.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { takeSnapshot } from "../snapshot/take-snapshot.ts";
+import { ConsolidationMethod } from "./disruption-consolidation.ts";
 import { DriftMethod } from "./disruption-drift.ts";
 import { ExpirationMethod } from "./disruption-expiration.ts";
 import { isKnownWell } from "./disruption-knowledge.ts";
@@ -29,7 +30,7 @@ const PASS_MIN_MS = SECOND_MS;
 /** Conditions of a claim that are worth a look as soon as they become true. */
 const WAKING = ["Consolidatable", "Drifted"];
 
-/** Takes away nodes that no pod needs, and replaces those that have drifted. A decision is made, checked again some time later, and only then carried out. */
+/** Takes away nodes that no pod needs or that are too dear, and replaces those that have drifted. A decision is made, checked again some time later, and only then carried out. */
 export function disruptionController(needs: Needs): Controller {
   return new Disruption(needs);
 }
@@ -42,6 +43,7 @@ class Disruption implements Controller {
   readonly #queue: DisruptionQueue;
   readonly #drift: DriftMethod;
   readonly #expiration: ExpirationMethod;
+  readonly #consolidation: ConsolidationMethod;
   #paused: ReadonlyMap<string, readonly PausedPool[]> = new Map();
   /** Of commands with replacements, to be heard of. */
   readonly #results: QueueResult[] = [];
@@ -59,6 +61,7 @@ class Disruption implements Controller {
     });
     this.#drift = new DriftMethod(needs);
     this.#expiration = new ExpirationMethod(needs);
+    this.#consolidation = new ConsolidationMethod(needs);
   }
 
   /** A node that becomes quiet, or loses its last pod, is worth a look before the next poll. */
@@ -89,14 +92,26 @@ class Disruption implements Controller {
     const waitMs = await this.#disruptEmpty();
     await this.#drift.run(this.#queue, pausedFor(this.#paused, "Drifted"));
     await this.#expiration.run(this.#queue, pausedFor(this.#paused, "Expired"));
+    const nextMs = await this.#consolidation.run(this.#queue, {
+      paused: pausedFor(this.#paused, "Underutilized"),
+      empty: this.#emptyClaims(),
+    });
     await this.#hearResults();
     return this.#queue.isIdle
-      ? after(waitMs, "nodes may become empty")
+      ? after(Math.min(waitMs, nextMs), "nodes may become empty")
       : after(QUEUE_RETRY_MS, "commands are under way");
   }
 
   async #hearResults(): Promise<void> {
     for (const result of this.#results.splice(0)) await this.#drift.note(result);
+  }
+
+  /** Names of claims whose nodes wait for the check that they are empty. */
+  #emptyClaims(): ReadonlySet<string> {
+    const claims = [...this.#needs.mirror.live.nodeClaims.values()];
+    return new Set(
+      claims.filter(({ metadata }) => this.#proposed.has(metadata.uid)).map(({ metadata }) => metadata.name),
+    );
   }
 
   /** Whether pods are left on the node of the one that has gone. */

@@ -22,6 +22,8 @@ export type Consolidatee = {
 
 export type KeptCode =
   | BlockCode
+  | "Empty"
+  | "Paused"
   | "StaticNodePool"
   | "ConsolidationOff"
   | "OnlyWhenEmpty"
@@ -86,7 +88,10 @@ function refusalByPool({ claim, pool, pods }: Candidate, nowMs: number): Refusal
     };
   }
   if (!isTrue(claim, "Consolidatable")) return { code: "NotConsolidatable", reason: whyNotYet(claim, pool, nowMs) };
-  if (disruption?.consolidationPolicy === "WhenEmpty" && pods.some(isReschedulable)) {
+  if (!pods.some(isReschedulable)) {
+    return { code: "Empty", reason: "Node is empty: it goes when the budgets for reason Empty allow it" };
+  }
+  if (disruption?.consolidationPolicy === "WhenEmpty") {
     return {
       code: "OnlyWhenEmpty",
       reason: `NodePool ${name} consolidates only empty nodes (consolidationPolicy is WhenEmpty)`,

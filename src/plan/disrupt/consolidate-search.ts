@@ -146,7 +146,7 @@ function isWithin(set: readonly Consolidatee[], room: Room): boolean {
 }
 
 /** In order, as many of each pool as its budgets allow. */
-function withinRoom(ranked: readonly Consolidatee[], room: Room): Consolidatee[] {
+export function withinRoom(ranked: readonly Consolidatee[], room: Room): Consolidatee[] {
   const left = new Map(room);
   return ranked.filter(({ poolName }) => {
     const rest = left.get(poolName) ?? 0;

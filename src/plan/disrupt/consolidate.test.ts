@@ -19,7 +19,7 @@ import {
   pods,
 } from "../provision/test-cluster.ts";
 import { scoreOf } from "./balanced.ts";
-import { type ConsolidationPlan, planConsolidation } from "./consolidate.ts";
+import { type ConsolidationPlan, checkMove, planConsolidation } from "./consolidate.ts";
 
 const ON_DEMAND: RequirementSpec = { key: CAPACITY_TYPE_LABEL, operator: "In", values: ["on-demand"] };
 type Disruption = NonNullable<NodePool["spec"]["disruption"]>;
@@ -361,6 +361,33 @@ describe("a consolidation plan", () => {
     const cluster = clusterOf({ objects: [pool(), familyNode("a", "m.4xlarge"), pods(3, { name: "p", node: "a" })] });
     const plan = planConsolidation(cluster, { underway: new Set(["claim-a"]), spotToSpot: false });
     assert.deepEqual(inWords(plan), []);
+  });
+  it("leaves paused pools and empty nodes alone", () => {
+    const objects = [
+      pool(),
+      familyNode("a", "m.4xlarge"),
+      pods(3, { name: "p", node: "a" }),
+      familyNode("b", "m.large"),
+    ];
+    const cluster = clusterOf({ objects });
+    const paused = planConsolidation(cluster, { underway: new Set(), spotToSpot: false, paused: new Set(["default"]) });
+    assert.deepEqual([inWords(paused), codeOf(paused, "a"), codeOf(paused, "b")], [[], "Paused", "Empty"]);
+  });
+  it("holds when it is looked at again, unless the cluster has changed", () => {
+    const objects = [pool(), familyNode("a", "m.4xlarge"), pods(3, { name: "p", node: "a" })];
+    const options = { underway: new Set<string>(), spotToSpot: false };
+    const again = (more: ClusterSketch["objects"], first = pool()) =>
+      checkMove(clusterOf({ objects: [first, ...objects.slice(1), ...more] }), new Set(["claim-a"]), options);
+    const held = again([pod({ name: "late", node: "a" })]);
+    assert.ok(held.kind === "move" && held.command.moves.has("default/late"));
+    const full = again([pods(10, { name: "late", node: "a" })]);
+    assert.ok(full.kind === "rejected" && full.cause === "scheduling");
+    const closed = again([], pool({ budgets: [{ nodes: "0" }] }));
+    assert.ok(closed.kind === "rejected" && closed.cause === "budget");
+    const saved = pod({ name: "late", node: "a" });
+    saved.metadata.annotations = { "karpenter.sh/do-not-disrupt": "true" };
+    const blocked = again([saved]);
+    assert.ok(blocked.kind === "rejected" && blocked.cause === "churn");
   });
   it("takes nodes of a pool without limits from nobody else", () => {
     const other = pool({}, [ON_DEMAND], "other");

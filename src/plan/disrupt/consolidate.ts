@@ -6,7 +6,7 @@ import { type PoolBudget, poolBudgets } from "./budgets.ts";
 import { findCandidates } from "./candidates.ts";
 import { type Consolidatee, closedTargets, consolidatees, type Kept } from "./consolidate-candidates.ts";
 import { type Move, type MoveRules, moveOf, type NoMove, paying } from "./consolidate-move.ts";
-import { bestMove, type Effort, rankedByWaste, type Search, spend } from "./consolidate-search.ts";
+import { bestMove, type Effort, rankedByWaste, type Search, spend, withinRoom } from "./consolidate-search.ts";
 
 export type ConsolidationPlan = {
   /** Each pays back by itself; those that bring most for the trouble first. */
@@ -23,8 +23,10 @@ export type ConsolidationOptions = {
   underway: ReadonlySet<string>;
   /** Whether a spot node may make way for a cheaper spot node. */
   spotToSpot: boolean;
-  /** The most that is planned at once; undefined: as many commands as pay. */
-  commandsMax?: number;
+  /** Names of pools whose nodes stay for now. */
+  paused?: ReadonlySet<string>;
+  /** Names of claims whose nodes take no pods, since they are to go for other reasons. */
+  avoid?: ReadonlySet<string>;
   /** About one pod or node looked at each. */
   steps?: number;
 };
@@ -42,34 +44,73 @@ const SURCHARGE = 0.01;
  */
 export function planConsolidation(snapshot: Snapshot, options: ConsolidationOptions): ConsolidationPlan {
   const budgets = poolBudgets(snapshot, "Underutilized");
-  const found = findCandidates(snapshot, options.underway);
-  const { able, kept } = consolidatees(snapshot, found.candidates);
-  const rules: MoveRules = {
-    closed: closedTargets(snapshot),
-    surchargePerNode: snapshot.settings.surchargePerNode ?? SURCHARGE,
-    spotToSpot: options.spotToSpot,
-  };
+  const { able, kept, blocked, rules } = considered(snapshot, options);
   const effort: Effort = { left: options.steps ?? Math.max(STEPS_MIN, WHOLE_LOOKS * snapshot.stateNodes.length) };
   const why = new Map<string, NoMove>();
   const room = new Map([...budgets].map(([name, { remaining }]) => [name, remaining]));
-  const moves = allMoves(snapshot, able, { rules, effort, why, room }, options.commandsMax ?? COMMANDS_MAX);
+  const moves = allMoves(snapshot, able, { rules, effort, why, room });
   const perTrouble = ({ savings, members }: Move): number =>
     savings / members.reduce((sum, { disruptionCost }) => sum + disruptionCost, 0);
   return {
     moves: moves.sort((a, b) => perTrouble(b) - perTrouble(a)),
     eligible: able,
-    kept: [...kept, ...found.blocked, ...stillThere(able, moves, { why, room: budgets })].sort(byNode),
+    kept: [...kept, ...blocked, ...stillThere(able, moves, { why, room: budgets })].sort(byNode),
     budgets,
   };
 }
 
+type Considered = { able: Consolidatee[]; kept: Kept[]; blocked: readonly Kept[]; rules: MoveRules };
+
+function considered(snapshot: Snapshot, { underway, paused, avoid, spotToSpot }: ConsolidationOptions): Considered {
+  const found = findCandidates(snapshot, underway);
+  const { able, kept } = consolidatees(snapshot, found.candidates);
+  const isPaused = ({ poolName }: Consolidatee): boolean => paused?.has(poolName) === true;
+  const waiting = able.filter(isPaused).map(({ candidate: { state, claim }, poolName }): Kept => {
+    return { state, claim, code: "Paused", reason: `NodePool ${poolName} is paused` };
+  });
+  const rules: MoveRules = {
+    closed: new Set([...closedTargets(snapshot), ...(avoid ?? [])]),
+    surchargePerNode: snapshot.settings.surchargePerNode ?? SURCHARGE,
+    spotToSpot,
+  };
+  return { able: able.filter((one) => !isPaused(one)), kept: [...kept, ...waiting], blocked: found.blocked, rules };
+}
+
+/** Why a move that was decided on some time ago is given up. */
+export type Rejection = { kind: "rejected"; cause: "churn" | "budget" | "scheduling"; reason: string };
+
+/**
+ * A move of exactly these nodes as the cluster is now. It is planned anew, so that every pod that came meanwhile has its
+ * place too, and must still pay back.
+ * @param claims names
+ */
+export function checkMove(
+  snapshot: Snapshot,
+  claims: ReadonlySet<string>,
+  options: ConsolidationOptions,
+): Move | Rejection {
+  const { able, kept, blocked, rules } = considered(snapshot, options);
+  const members = able.filter(({ claimName }) => claims.has(claimName));
+  if (members.length < claims.size) {
+    const first = [...kept, ...blocked].find(({ claim }) => claims.has(claim.metadata.name));
+    return { kind: "rejected", cause: "churn", reason: first?.reason ?? "a node of the command is gone, or going" };
+  }
+  const budgets = poolBudgets(snapshot, "Underutilized");
+  const room = new Map([...budgets].map(([name, { remaining }]) => [name, remaining]));
+  if (withinRoom(members, room).length < members.length) {
+    return { kind: "rejected", cause: "budget", reason: "the disruption budgets do not allow it any more" };
+  }
+  const move = moveOf(snapshot, members, rules);
+  return move.kind === "move" ? move : { kind: "rejected", cause: "scheduling", reason: move.reason };
+}
+
 /** Move after move, each planned for what the ones before leave. */
-function allMoves(snapshot: Snapshot, able: readonly Consolidatee[], search: Search, most: number): Move[] {
+function allMoves(snapshot: Snapshot, able: readonly Consolidatee[], search: Search): Move[] {
   const room = new Map(search.room);
   const moves: Move[] = [];
   let present = snapshot;
   let rest: readonly Consolidatee[] = able.length === 0 ? [] : rankedByWaste(snapshot, able, search);
-  while (rest.length > 0 && moves.length < most && search.effort.left > 0) {
+  while (rest.length > 0 && moves.length < COMMANDS_MAX && search.effort.left > 0) {
     const { best, seen } = bestMove(present, rest, { ...search, room });
     if (seen.length === 0) break;
     const done = best === undefined ? [] : settled(present, best, search);

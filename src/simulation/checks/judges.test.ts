@@ -12,6 +12,7 @@ import { ClusterState } from "../cache/cluster-state.ts";
 import { ClusterWriter } from "../cache/cluster-writer.ts";
 import { VirtualClock } from "../clock/virtual-clock.ts";
 import { judgeBoughtTwice } from "./bought-twice.ts";
+import { judgeConsolidations } from "./consolidations.ts";
 import { judgeInstancesAndClaims } from "./instances-and-claims.ts";
 import type { Judge, JudgeNeeds } from "./judge.ts";
 import { judgeLimitsAndBudgets } from "./limits-and-budgets.ts";
@@ -153,4 +154,32 @@ describe("the judges find", () => {
       create(NODE_CLAIMS, claim("again", "3"));
       assert.deepEqual(found, ["3 claims on their way for 8000 of cpu, pods need 5000: again"]);
     }));
+});
+
+describe("law 6: a consolidation never raises the price", () => {
+  const record = JSON.stringify({ reason: "Underutilized", candidates: ["old"], replacements: ["new"] });
+  const priced = (name: string, price: string): object => ({
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name, labels: { "eks-node-viewer/instance-price": price } },
+    spec: { providerID: `x://${name}` },
+  });
+  for (const { price, broken } of [
+    { price: "0.3", broken: 1 },
+    { price: "0.1", broken: 0 },
+  ]) {
+    it(`0.2 per hour makes way for ${price}: ${broken === 0 ? "fine" : "found out"}`, () =>
+      inCourt(judgeConsolidations, ({ create, writer, found }) => {
+        create(NODES, priced("old", "0.2"));
+        create(NODES, priced("new", price));
+        const held = claim("old") as { metadata: object };
+        const old = { ...held, metadata: { ...held.metadata, finalizers: ["karpenter.sh/termination"] } };
+        create(NODE_CLAIMS, old, { providerID: "x://old", conditions: [isTrue("DisruptionReason", "Underutilized")] });
+        const bought = claim("new") as { metadata: object };
+        const annotations = { "karpenter.sh/disruption-command": record };
+        create(NODE_CLAIMS, { ...bought, metadata: { ...bought.metadata, annotations } }, { providerID: "x://new" });
+        writer.delete(NODE_CLAIMS, { name: "old" });
+        assert.equal(found.length, broken);
+      }));
+  }
 });

@@ -11,6 +11,7 @@ import type { KubeApi } from "../../ports/kube-api.ts";
 import { type ApiServer, createApiServer } from "../api-server/api-server.ts";
 import { ClusterWriter } from "../cache/cluster-writer.ts";
 import { judgeBoughtTwice } from "../checks/bought-twice.ts";
+import { judgeConsolidations } from "../checks/consolidations.ts";
 import { judgeInstancesAndClaims } from "../checks/instances-and-claims.ts";
 import type { Judge, Violation } from "../checks/judge.ts";
 import { judgeLimitsAndBudgets } from "../checks/limits-and-budgets.ts";
@@ -122,8 +123,8 @@ export class World {
     this.meter = new PriceMeter(clock, state);
     this.#watchProgress();
     createProductObjects(server, { clusterName: "simulated", replicas: 2 });
-    this.#judges = [judgeInstancesAndClaims, judgeLimitsAndBudgets, judgeBoughtTwice].map((judge) =>
-      judge({ clock, state, watchesLag: lags(this.mix), report: (name, what) => this.#report(name, what) }),
+    this.#judges = [judgeInstancesAndClaims, judgeLimitsAndBudgets, judgeBoughtTwice, judgeConsolidations].map(
+      (judge) => judge({ clock, state, watchesLag: lags(this.mix), report: (name, what) => this.#report(name, what) }),
     );
     this.#story = new Story({
       clock,
