@@ -86,7 +86,7 @@ type Gate = { readonly key: keyof FeatureGates; readonly name: string; readonly 
 export const FEATURE_GATES: readonly Gate[] = [
   { key: "nodeRepair", name: "NodeRepair", default: false, isBuilt: true },
   { key: "reservedCapacity", name: "ReservedCapacity", default: true, isBuilt: true },
-  { key: "spotToSpotConsolidation", name: "SpotToSpotConsolidation", default: false, isBuilt: false },
+  { key: "spotToSpotConsolidation", name: "SpotToSpotConsolidation", default: false, isBuilt: true },
   { key: "nodeOverlay", name: "NodeOverlay", default: false, isBuilt: false },
   { key: "staticCapacity", name: "StaticCapacity", default: false, isBuilt: true },
   { key: "capacityBuffer", name: "CapacityBuffer", default: false, isBuilt: false },
