@@ -38,7 +38,7 @@ export type Deal = {
 export type Caps = ReadonlyMap<string, number>;
 
 /** Rounds in which pods that found no domain try again, as others may have opened one. */
-const ROUNDS_MAX = 4;
+const ROUNDS_MAX = 5;
 
 /**
  * Decides the domain of every pod that a rule between pods binds; the packing then knows no such rule. Classes on which
@@ -52,7 +52,9 @@ export function dealDomains(facts: ClusterFacts, variant: DealVariant, caps: Cap
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     let hasProgress = false;
     for (const seat of order) if (seat.next < seat.units && table.serve(seat)) hasProgress = true;
-    if (!hasProgress || order.every(({ next, units }) => next >= units)) break;
+    if (order.every(({ next, units }) => next >= units) || (!hasProgress && table.isLate)) break;
+    // Those that are waited for do not come any more.
+    if (!hasProgress) table.isLate = true;
   }
   const hopeful = table.seats.filter(({ one }) => one.reach.stages.length > 0);
   const { classes: made, placesOf } = packedClasses(facts, table.dealt);
@@ -100,6 +102,8 @@ class Dealer {
   readonly #followersOf = new Map<number, Float64Array>();
   /** Places that got pods, by the labels they are told by. */
   readonly #opened = new Set<string>();
+  /** True when waiting for others has come to nothing. */
+  isLate = false;
   readonly tally: DomainTally;
   readonly seats: readonly Seat[];
   readonly dealt: Dealt[] = [];
@@ -279,7 +283,7 @@ class Dealer {
 
   /** Nobody founds a group of their own while others are to come that they would have to be near to. */
   #mustWait(rule: number): boolean {
-    if (this.#facts.topology.rules[rule]?.kind !== "near" || this.tally.totalOf(rule) > 0) return false;
+    if (this.isLate || this.#facts.topology.rules[rule]?.kind !== "near" || this.tally.totalOf(rule) > 0) return false;
     return (this.#othersOf.get(rule) ?? []).some(({ next, units, places }) => next < units && places.length > 0);
   }
 
