@@ -41,7 +41,7 @@ export function worldOf({ tamper = (api) => api, largestCpu, gates = {}, ...opti
           featureGates: { ...defaultSettings().featureGates, ...gates },
         },
         namespace: PRODUCT_NAMESPACE,
-        searchSteps: 50_000,
+        searchSteps: 10_000,
       }),
     provider: ({ api, clock, isSoldOut }) => kwokProvider({ api, clock, instanceTypes, isSoldOut }),
   });

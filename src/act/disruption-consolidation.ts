@@ -17,6 +17,8 @@ import { snapshotNow } from "./snapshot-now.ts";
 
 /** What was looked at in vain is looked at again after so long, changed or not: prices move. */
 const STALE_MS = 5 * MINUTE_MS;
+/** Looks are at least so far apart: a restless cluster is not planned over and over, and savings are per hour. */
+const APART_MS = MINUTE_MS;
 
 /** A decision that waits for its check. */
 type Proposal = { claims: ReadonlySet<string>; consolidationType: string; dueMs: number };
@@ -36,6 +38,7 @@ export class ConsolidationMethod {
   #proposals: Proposal[] = [];
   /** The cluster that was last looked at in vain, and when. */
   #quiet: { picture: string; atMs: number } | undefined;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(needs: Needs) {
     this.#needs = needs;
@@ -47,8 +50,10 @@ export class ConsolidationMethod {
     const due = this.#proposals.filter(({ dueMs }) => dueMs <= clock.nowMs());
     if (due.length > 0) await this.#carryOut(queue, due, about);
     // One plan after the other: what is under way changes what the next one is to be planned on.
-    if (queue.isIdle && this.#proposals.length === 0) await this.#propose(queue, about);
-    return Math.min(...this.#proposals.map(({ dueMs }) => dueMs - clock.nowMs()), STALE_MS);
+    const restMs = this.#lookedAtMs + APART_MS - clock.nowMs();
+    if (queue.isIdle && this.#proposals.length === 0 && restMs <= 0) await this.#propose(queue, about);
+    const lookMs = restMs > 0 ? restMs : STALE_MS;
+    return Math.min(...this.#proposals.map(({ dueMs }) => dueMs - clock.nowMs()), lookMs);
   }
 
   async #propose(queue: DisruptionQueue, about: ConsolidationRun): Promise<void> {
@@ -58,6 +63,7 @@ export class ConsolidationMethod {
     const { nowMs } = snapshot;
     if (this.#quiet?.picture === picture && nowMs - this.#quiet.atMs < STALE_MS) return;
     const startMs = clock.nowMs();
+    this.#lookedAtMs = startMs;
     const plan = planConsolidation(snapshot, this.#options(queue, about));
     const labels = { reason: "underutilized", consolidation_type: plan.moves[0]?.command.consolidationType ?? "multi" };
     const seconds = (clock.nowMs() - startMs) / SECOND_MS;

@@ -16,7 +16,7 @@ export type Room = ReadonlyMap<string, number>;
 /** So many nodes go in one command at most: a larger one would be long under way, and fails as a whole. */
 const MEMBERS_MAX = 100;
 /** Effort of the search for new nodes while sets of nodes are compared; the one chosen gets the usual effort. */
-const QUICK_STEPS = 200_000;
+const QUICK_STEPS = 20_000;
 /** A what-if costs at least so much. */
 const LOOK_STEPS = 200;
 /** Up to so many nodes, every set of them is tried. */
@@ -99,7 +99,10 @@ class Trial {
       .join();
     if (members.length === 0 || this.isOver || this.#tried.has(id)) return false;
     spend(this.#effort, this.#snapshot, members);
-    const move = moveOf(this.#snapshot, members, this.#rules, { steps: QUICK_STEPS, leavingToo: this.#leavingToo });
+    const move = moveOf(this.#snapshot, members, this.#rules, {
+      steps: quickSteps(this.#snapshot),
+      leavingToo: this.#leavingToo,
+    });
     this.#tried.set(id, move);
     if (move.kind === "none") {
       for (const { claimName } of members)
@@ -110,6 +113,10 @@ class Trial {
     this.best = move;
     return true;
   }
+}
+
+function quickSteps({ settings }: Snapshot): number {
+  return Math.min(QUICK_STEPS, settings.searchSteps ?? QUICK_STEPS);
 }
 
 export function spend(effort: Effort, { stateNodes }: Snapshot, members: readonly Consolidatee[]): void {
@@ -197,7 +204,7 @@ function fairCosts(
   effort: Effort,
 ): { fair: Map<string, number>; homeless: Set<Consolidatee>; reason: string } {
   spend(effort, snapshot, able);
-  const settings = { ...snapshot.settings, searchSteps: QUICK_STEPS };
+  const settings = { ...snapshot.settings, searchSteps: quickSteps(snapshot) };
   const leaving = new Set(able.map(({ claimName }) => claimName));
   const { replacements, moves, problem } = rehome({ ...snapshot, settings }, { leaving, avoid: rules.closed });
   const fair = new Map<string, number>();
