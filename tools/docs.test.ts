@@ -49,24 +49,28 @@ function mistakeIn(line: string): string | undefined {
 describe("the documentation", () => {
   for (const page of pages) {
     it(`${page}: links lead somewhere, commands exist, YAML is YAML`, () => {
-      const text = readFileSync(root + page, "utf8");
-      for (const [, target] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
-        if (target === undefined || /^[a-z]+:/.test(target)) continue;
-        assert.ok(existsSync(join(root, dirname(page), target)), `${page} links to ${target}`);
-      }
-      for (const { language, text: block, line } of blocksOf(page)) {
-        if (language === "sh") {
-          for (const command of block.split("\n"))
-            assert.equal(mistakeIn(command), undefined, `${page}:${line} ${command}`);
-        }
-        if (language === "yaml") {
-          for (const document of parseAllDocuments(block)) assert.deepEqual(document.errors, [], `${page}:${line}`);
-        }
-        if (language === "json") JSON.parse(block);
-      }
+      checkLinks(page);
+      for (const block of blocksOf(page)) checkBlock(page, block);
     });
   }
 });
+
+function checkLinks(page: string): void {
+  for (const [, target] of readFileSync(root + page, "utf8").matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+    if (target === undefined || /^[a-z]+:/.test(target)) continue;
+    assert.ok(existsSync(join(root, dirname(page), target)), `${page} links to ${target}`);
+  }
+}
+
+function checkBlock(page: string, { language, text, line }: Block): void {
+  if (language === "sh") {
+    for (const command of text.split("\n")) assert.equal(mistakeIn(command), undefined, `${page}:${line} ${command}`);
+  }
+  if (language === "yaml") {
+    for (const document of parseAllDocuments(text)) assert.deepEqual(document.errors, [], `${page}:${line}`);
+  }
+  if (language === "json") JSON.parse(text);
+}
 
 async function outputOf(run: (io: Io) => Promise<number>): Promise<string> {
   let text = "";
