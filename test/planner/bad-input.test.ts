@@ -18,8 +18,6 @@ type Case = {
   /** Keys of the pods that get no node; default none. "all": every pod. */
   refused?: "all" | readonly string[];
   code?: RegExp;
-  /** The planner does not come to an end: shown as skipped, so that it holds up no other test. */
-  isEndless?: boolean;
   /** Each refusal says at least this. */
   reason?: RegExp;
 };
@@ -142,7 +140,6 @@ const CASES: Case[] = [
   },
   {
     name: "10,000 values of a pool's own label, spread over",
-    isEndless: true,
     objects: [
       nodePool({ requirements: [{ key: "team", operator: "In", values: manyValues }] }),
       ...pods(5, { name: "a", ...web, ...spread("team") }),
@@ -234,8 +231,8 @@ const CASES: Case[] = [
 ];
 
 describe("a plan for bad input", () => {
-  for (const { name, objects, types = FAMILY, refused = [], code, reason, isEndless = false } of CASES) {
-    it(`says a reason or works: ${name}`, { skip: isEndless }, () => {
+  for (const { name, objects, types = FAMILY, refused = [], code, reason } of CASES) {
+    it(`says a reason or works: ${name}`, () => {
       const before = performance.now();
       const made = plan(objects, types);
       assert.ok(performance.now() - before < 3_000, "in time");
