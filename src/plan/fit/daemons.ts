@@ -26,11 +26,18 @@ export type Daemon = {
  * affinity, which pins it to one node, is replaced by the template's. Without a pod the template counts.
  */
 export function daemonsOf(view: ClusterView): readonly Daemon[] {
+  const before = known.get(view);
+  if (before !== undefined) return before;
   const newest = newestPods(view);
-  return [...view.daemonSets.values()]
+  const daemons = [...view.daemonSets.values()]
     .map((set) => daemon(set, newest.get(set.metadata.uid)))
     .sort((a, b) => byText(a.key, b.key));
+  known.set(view, daemons);
+  return daemons;
 }
+
+/** Views never change: the what-ifs of one share this. */
+const known = new WeakMap<ClusterView, readonly Daemon[]>();
 
 /** Soft taints do not keep a DaemonSet away. */
 export function toleratesAll(daemon: Daemon, taints: readonly Taint[]): boolean {

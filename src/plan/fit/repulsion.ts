@@ -3,8 +3,8 @@ import type { ClusterView } from "../../model/cluster-view.ts";
 import type { Pod, PodAffinityTerm } from "../../model/core.ts";
 import { matchesSelector, type Selector, selectorOf } from "../../model/label-selector.ts";
 import { HOSTNAME_LABEL, normalizedLabel } from "../../model/labels.ts";
-import { isTerminal } from "../../model/pod-predicates.ts";
 import type { StateNode } from "../../snapshot/snapshot.ts";
+import { nodeLoad } from "./node-load.ts";
 
 /** Pods that a running pod does not want near: they must stay out of these domains. */
 export type Repulsion = {
@@ -22,9 +22,7 @@ export function repulsionsOf(view: ClusterView, stateNodes: readonly StateNode[]
   const groups = new Map<string, { term: PodAffinityTerm; namespaces: ReadonlySet<string>; domains: Set<string> }>();
   for (const state of stateNodes) {
     if (state.markedForDeletion) continue;
-    for (const podKey of state.podKeys) {
-      const pod = view.pods.get(podKey);
-      if (pod === undefined || isTerminal(pod)) continue;
+    for (const pod of nodeLoad(view, state).repelling) {
       for (const term of pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) {
         const domain = state.labels[normalizedLabel(term.topologyKey)];
         if (domain === undefined) continue;

@@ -1,12 +1,11 @@
 import { byText } from "../../base/order.ts";
-import { isOwnedByDaemonSet } from "../../model/pod-predicates.ts";
-import { podRequests } from "../../model/pod-requests.ts";
 import { addResources, type Resources } from "../../model/resources.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
 import type { AmountRules } from "../fit/amount-rules.ts";
 import { type Daemon, toleratesAll } from "../fit/daemons.ts";
 import { type HostRules, hostRoom, hostUseOf, portUseOf } from "../fit/host-rules.ts";
 import { labelMisfit } from "../fit/label-fit.ts";
+import { nodeLoad } from "../fit/node-load.ts";
 import { addAmounts, type Dimensions } from "./dimensions.ts";
 import { type TermTable, termFits } from "./term-table.ts";
 
@@ -27,27 +26,18 @@ export function roomOfNodes(
 ): Float64Array {
   const rooms = new Float64Array(nodes.length * dimensions.names.length);
   const perHost = hostRoom(hostRules);
+  const isHostRuled = hostRules.groups.length > 0 || hostRules.ports.size > 0;
   nodes.forEach((node, row) => {
     addAmounts(dimensions, rooms, row, node.allocatable);
     addAmounts(dimensions, rooms, row, perHost);
     addAmounts(dimensions, rooms, row, amountRules.roomOfNode(node));
-    const daemonsHere: Resources[] = [];
-    const owners = new Set<string>();
-    for (const key of node.podKeys) {
-      const pod = snapshot.view.pods.get(key);
-      if (pod === undefined) continue;
-      const requests = podRequests(pod);
-      addAmounts(dimensions, rooms, row, requests, -1);
-      addAmounts(dimensions, rooms, row, { pods: 1 }, -1);
-      addAmounts(dimensions, rooms, row, hostUseOf(pod, hostRules), -1);
-      if (!isOwnedByDaemonSet(pod)) continue;
-      daemonsHere.push(requests, { pods: 1 });
-      for (const { uid } of pod.metadata.ownerReferences ?? []) owners.add(uid);
-    }
+    const load = nodeLoad(snapshot.view, node);
+    addAmounts(dimensions, rooms, row, load.requests, -1);
+    if (isHostRuled) for (const pod of load.pods) addAmounts(dimensions, rooms, row, hostUseOf(pod, hostRules), -1);
     const coming = daemons.filter((daemon) => runsOn(daemon, node));
-    addAmounts(dimensions, rooms, row, stillToCome(coming, addResources(...daemonsHere)), -1);
+    addAmounts(dimensions, rooms, row, stillToCome(coming, load.daemonRequests), -1);
     for (const { uid, spec } of coming) {
-      if (!owners.has(uid)) addAmounts(dimensions, rooms, row, portUseOf(spec, hostRules), -1);
+      if (!load.daemonOwners.has(uid)) addAmounts(dimensions, rooms, row, portUseOf(spec, hostRules), -1);
     }
   });
   for (let i = 0; i < rooms.length; i += 1) rooms[i] = Math.max(0, rooms[i] ?? 0);

@@ -5,6 +5,7 @@ import { type AmountRules, bothAmountRules } from "../fit/amount-rules.ts";
 import { type Daemon, daemonsOf, toleratesAll } from "../fit/daemons.ts";
 import { type HostRules, type HostUse, hostRoom, hostRulesOf, portUseOf } from "../fit/host-rules.ts";
 import { requiredTerms } from "../fit/levels.ts";
+import { nodeLoad } from "../fit/node-load.ts";
 import { type PodClass, podClassesOf } from "../fit/pod-classes.ts";
 import { repulsionsOf } from "../fit/repulsion.ts";
 import { topologyRulesOf } from "../fit/topology-classes.ts";
@@ -145,7 +146,7 @@ function hasMinValues(pools: readonly Pool[]): boolean {
 
 /** Host ports in the way: of pods that run, and of daemons. */
 function otherPorts(snapshot: Snapshot, bins: readonly StateNode[], daemons: readonly Daemon[]) {
-  const running = bins.flatMap(({ podKeys }) => podKeys.flatMap((key) => snapshot.view.pods.get(key)?.spec ?? []));
+  const running = bins.flatMap((bin) => nodeLoad(snapshot.view, bin).withHostPorts);
   return [...running, ...daemons.map(({ spec }) => spec)];
 }
 
