@@ -1,5 +1,5 @@
 import { MINUTE_MS } from "../src/base/time.ts";
-import { worldOf } from "./simulated-world.ts";
+import { type WorldOptions, worldOf } from "./simulated-world.ts";
 
 export type SeedResult = {
   seed: number;
@@ -14,8 +14,8 @@ const QUIET_AFTER_MS = 60 * MINUTE_MS;
 const LEAST = { claims: 3, calls: 300, lines: 200 };
 
 /** Two simulated hours of faults and deeds, then peace: all judges, and what has to hold in the end. */
-export async function runSeed(seed: number): Promise<SeedResult> {
-  const world = worldOf({ seed });
+export async function runSeed(seed: number, more: Omit<WorldOptions, "seed"> = {}): Promise<SeedResult> {
+  const world = worldOf({ seed, ...more });
   try {
     const failures: string[] = [];
     await world.runStory();

@@ -1,5 +1,5 @@
 import { startProduct } from "../apps/controller/product.ts";
-import { defaultSettings } from "../src/model/settings.ts";
+import { defaultSettings, type Settings } from "../src/model/settings.ts";
 import type { FeatureGates } from "../src/model/settings-table.ts";
 import type { Clock } from "../src/ports/clock.ts";
 import type { KubeApi } from "../src/ports/kube-api.ts";
@@ -19,6 +19,8 @@ export type WorldOptions = {
   scale?: number;
   /** Feature gates other than the defaults. */
   gates?: Partial<FeatureGates>;
+  /** Settings other than the defaults. */
+  settings?: Partial<Settings>;
   /** Leaves out larger instance types: many small nodes instead of few large ones. */
   largestCpu?: number;
   /** Stands between the product and the API: for products that break their word. */
@@ -26,7 +28,13 @@ export type WorldOptions = {
 };
 
 /** A world of this seed with the whole product in it, as `karpenter controller` runs it. */
-export function worldOf({ tamper = (api) => api, largestCpu, gates = {}, ...options }: WorldOptions): World {
+export function worldOf({
+  tamper = (api) => api,
+  largestCpu,
+  gates = {},
+  settings = {},
+  ...options
+}: WorldOptions): World {
   const cpuMilliMax = (largestCpu ?? Number.POSITIVE_INFINITY) * 1_000;
   const instanceTypes = INSTANCE_TYPES.filter(({ capacity }) => (capacity["cpu"] ?? 0) <= cpuMilliMax);
   return simulate({
@@ -38,6 +46,7 @@ export function worldOf({ tamper = (api) => api, largestCpu, gates = {}, ...opti
         settings: {
           ...defaultSettings(),
           logLevel: "error",
+          ...settings,
           featureGates: { ...defaultSettings().featureGates, ...gates },
         },
         namespace: PRODUCT_NAMESPACE,

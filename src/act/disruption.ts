@@ -92,14 +92,17 @@ class Disruption implements Controller {
     const waitMs = await this.#disruptEmpty();
     await this.#drift.run(this.#queue, pausedFor(this.#paused, "Drifted"));
     await this.#expiration.run(this.#queue, pausedFor(this.#paused, "Expired"));
-    const nextMs = await this.#consolidation.run(this.#queue, {
-      paused: pausedFor(this.#paused, "Underutilized"),
-      empty: this.#emptyClaims(),
-    });
+    const nextMs = await this.#consolidate();
     await this.#hearResults();
     return this.#queue.isIdle
       ? after(Math.min(waitMs, nextMs), "nodes may become empty")
       : after(QUEUE_RETRY_MS, "commands are under way");
+  }
+
+  async #consolidate(): Promise<number> {
+    if (this.#needs.settings.underutilizedNodes === "Keep") return POLL_MS;
+    const paused = pausedFor(this.#paused, "Underutilized");
+    return await this.#consolidation.run(this.#queue, { paused, empty: this.#emptyClaims() });
   }
 
   async #hearResults(): Promise<void> {

@@ -55,6 +55,7 @@ export type SettingValues = {
   disruptionKnowledgeMaxMs: number;
   disruptionPause: DisruptionPause | undefined;
   expirationPolicy: "ReplaceFirst" | "Forceful";
+  underutilizedNodes: "Keep" | "Consolidate";
   nodeSurchargeUsdPerHour: number;
   launchPriceFactor: number;
   nodeCpuMaxMilli: number;
@@ -334,6 +335,14 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     type: PAUSE,
     default: undefined,
     meaning: 'pause disruption in all pools: "TIME [REASON,...] [# who and why]"; it ends by itself',
+  },
+  underutilizedNodes: {
+    flag: "underutilized-nodes",
+    variable: "UNDERUTILIZED_NODES",
+    type: oneOf(["Keep", "Consolidate"]),
+    default: "Keep",
+    meaning:
+      "whether nodes are replaced or emptied because their pods can be had for less, where the pool's policy allows it; Keep until it is proven never to move pods in circles",
   },
   expirationPolicy: {
     flag: "expiration-policy",
