@@ -57,3 +57,37 @@ export type ClusterView = {
   /** Index: status.providerID to claim name. */
   readonly claimByProviderId: ReadonlyMap<string, string>;
 };
+
+/** The same while it is being filled. */
+export type MutableClusterView = {
+  -readonly [S in keyof ClusterView]: ClusterView[S] extends ReadonlyMap<string, infer V>
+    ? Map<string, V>
+    : Set<string>;
+};
+
+/** A view of a cluster in which nothing is. */
+export function emptyClusterView(): MutableClusterView {
+  return {
+    pods: new Map(),
+    nodes: new Map(),
+    nodeClaims: new Map(),
+    nodePools: new Map(),
+    nodeClasses: new Map(),
+    daemonSets: new Map(),
+    podDisruptionBudgets: new Map(),
+    namespaces: new Map(),
+    persistentVolumeClaims: new Map(),
+    persistentVolumes: new Map(),
+    storageClasses: new Map(),
+    csiNodes: new Map(),
+    volumeAttachments: new Map(),
+    services: new Map(),
+    replicationControllers: new Map(),
+    replicaSets: new Map(),
+    statefulSets: new Map(),
+    podsByNode: new Map(),
+    unboundPods: new Set(),
+    nodeByProviderId: new Map(),
+    claimByProviderId: new Map(),
+  };
+}

@@ -1,12 +1,7 @@
 import { byText } from "../base/order.ts";
-import type { ClusterView } from "../model/cluster-view.ts";
+import { type ClusterView, emptyClusterView, type MutableClusterView } from "../model/cluster-view.ts";
 import { type KubeObject, keyOf } from "../model/object.ts";
 
-type MutableView = {
-  -readonly [S in keyof ClusterView]: ClusterView[S] extends ReadonlyMap<string, infer V>
-    ? Map<string, V>
-    : Set<string>;
-};
 type Slot = Exclude<
   keyof ClusterView,
   "podsByNode" | "unboundPods" | "nodeByProviderId" | "claimByProviderId" | "nodeClasses"
@@ -48,7 +43,7 @@ const NAMESPACED: ReadonlySet<Slot> = new Set<Slot>([
  * unless it looks like a node class (a kind ending in "NodeClass"). Of two objects of one name the later counts.
  */
 export function viewOf(objects: readonly KubeObject[]): ClusterView {
-  const view = emptyMaps();
+  const view = emptyClusterView();
   for (const object of objects) place(view, object);
   for (const [key, pod] of view.pods) indexPod(view, key, pod.spec.nodeName ?? "");
   for (const name of [...view.nodes.keys()].sort(byText)) {
@@ -64,10 +59,10 @@ export function viewOf(objects: readonly KubeObject[]): ClusterView {
 
 /** A cluster with nothing in it. */
 export function emptyView(): ClusterView {
-  return emptyMaps();
+  return emptyClusterView();
 }
 
-function place(view: MutableView, object: KubeObject): void {
+function place(view: MutableClusterView, object: KubeObject): void {
   const slot = SLOTS.get(`${object.apiVersion}/${object.kind}`);
   if (slot !== undefined) {
     const placed = NAMESPACED.has(slot) ? inNamespace(object) : object;
@@ -83,7 +78,7 @@ function inNamespace(object: KubeObject): KubeObject {
   return { ...object, metadata: { ...object.metadata, namespace: "default" } };
 }
 
-function indexPod(view: MutableView, key: string, nodeName: string): void {
+function indexPod(view: MutableClusterView, key: string, nodeName: string): void {
   if (nodeName === "") {
     view.unboundPods.add(key);
     return;
@@ -91,30 +86,4 @@ function indexPod(view: MutableView, key: string, nodeName: string): void {
   const present = view.podsByNode.get(nodeName);
   if (present === undefined) view.podsByNode.set(nodeName, new Set([key]));
   else (present as Set<string>).add(key);
-}
-
-function emptyMaps(): MutableView {
-  return {
-    pods: new Map(),
-    nodes: new Map(),
-    nodeClaims: new Map(),
-    nodePools: new Map(),
-    nodeClasses: new Map(),
-    daemonSets: new Map(),
-    podDisruptionBudgets: new Map(),
-    namespaces: new Map(),
-    persistentVolumeClaims: new Map(),
-    persistentVolumes: new Map(),
-    storageClasses: new Map(),
-    csiNodes: new Map(),
-    volumeAttachments: new Map(),
-    services: new Map(),
-    replicationControllers: new Map(),
-    replicaSets: new Map(),
-    statefulSets: new Map(),
-    podsByNode: new Map(),
-    unboundPods: new Set(),
-    nodeByProviderId: new Map(),
-    claimByProviderId: new Map(),
-  };
 }

@@ -1,4 +1,4 @@
-import type { ClusterView } from "../model/cluster-view.ts";
+import { type ClusterView, emptyClusterView, type MutableClusterView } from "../model/cluster-view.ts";
 import type { Node, Pod } from "../model/core.ts";
 import { type KubeObject, keyOf } from "../model/object.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
@@ -11,19 +11,13 @@ import { slotKey, type WatchedKind } from "./watched-kinds.ts";
 /** So many deleted objects are remembered, so that a late event does not bring one back. */
 const TOMBSTONES_MAX = 20_000;
 
-type MutableView = {
-  -readonly [S in keyof ClusterView]: ClusterView[S] extends ReadonlyMap<string, infer V>
-    ? Map<string, V>
-    : Set<string>;
-};
-
 /**
  * The maps behind the mirror, with their indexes. One version of an object replaces another only when it is newer.
  * Maps are copied on the first write after they were handed out, so a view never changes.
  */
 export class ClusterStore {
   readonly live: ClusterView;
-  readonly #maps: MutableView = emptyView();
+  readonly #maps: MutableClusterView = emptyClusterView();
   readonly #handedOut = new Set<keyof ClusterView>();
   /** Nodes whose set of pods was made since the last hand-out: only those may be changed in place. */
   readonly #ownPodSets = new Set<string>();
@@ -154,11 +148,11 @@ export class ClusterStore {
     return copy;
   }
 
-  #writable<S extends keyof ClusterView>(slot: S): MutableView[S] {
+  #writable<S extends keyof ClusterView>(slot: S): MutableClusterView[S] {
     this.#view = undefined;
     if (this.#handedOut.delete(slot)) {
       const shared = this.#maps[slot] as Set<string> | Map<string, unknown>;
-      this.#maps[slot] = (shared instanceof Set ? new Set(shared) : new Map(shared)) as MutableView[S];
+      this.#maps[slot] = (shared instanceof Set ? new Set(shared) : new Map(shared)) as MutableClusterView[S];
     }
     return this.#maps[slot];
   }
@@ -173,34 +167,8 @@ export class ClusterStore {
   }
 }
 
-function emptyView(): MutableView {
-  return {
-    pods: new Map(),
-    nodes: new Map(),
-    nodeClaims: new Map(),
-    nodePools: new Map(),
-    nodeClasses: new Map(),
-    daemonSets: new Map(),
-    podDisruptionBudgets: new Map(),
-    namespaces: new Map(),
-    persistentVolumeClaims: new Map(),
-    persistentVolumes: new Map(),
-    storageClasses: new Map(),
-    csiNodes: new Map(),
-    volumeAttachments: new Map(),
-    services: new Map(),
-    replicationControllers: new Map(),
-    replicaSets: new Map(),
-    statefulSets: new Map(),
-    podsByNode: new Map(),
-    unboundPods: new Set(),
-    nodeByProviderId: new Map(),
-    claimByProviderId: new Map(),
-  };
-}
-
 /** A view whose maps are always the present ones, also after one was copied. */
-function liveView(maps: MutableView): ClusterView {
+function liveView(maps: MutableClusterView): ClusterView {
   const live = {};
   for (const slot of Object.keys(maps) as (keyof ClusterView)[]) {
     Object.defineProperty(live, slot, { enumerable: true, get: () => maps[slot] });
