@@ -11,8 +11,8 @@ import { freeName } from "../plan/provision/claim-name.ts";
 import { nodeClaimObject } from "../plan/provision/node-claim-object.ts";
 import type { PlannedClaim, ProvisionPlan } from "../plan/provision/provision-plan.ts";
 import { ApiError, isAlreadyExists, isConflict, isNotFound, isTooManyRequests } from "../ports/kube-api.ts";
+import { listAll } from "../ports/list-all.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
-import { listAll } from "./list-all.ts";
 import type { Needs } from "./ports.ts";
 
 /** So many creations are under way at once. */

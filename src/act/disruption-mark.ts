@@ -16,7 +16,7 @@ import {
   setCondition,
   withConditions,
 } from "../plan/lifecycle/conditions.ts";
-import { listAll } from "./list-all.ts";
+import { listAll } from "../ports/list-all.ts";
 import type { Needs } from "./ports.ts";
 import { patchObject } from "./write.ts";
 

@@ -6,12 +6,12 @@ import { REPLACEMENT_ANNOTATION } from "../model/labels.ts";
 import type { Candidate } from "../plan/disrupt/candidates.ts";
 import type { DisruptionCommand } from "../plan/disrupt/command.ts";
 import { writeReplacementRecord } from "../plan/disrupt/replacement-record.ts";
+import { listAll } from "../ports/list-all.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { createClaims } from "./create-claims.ts";
 import { markNode } from "./disruption-mark.ts";
 import type { DisruptionQueue } from "./disruption-queue.ts";
 import { reportCommand } from "./disruption-report.ts";
-import { listAll } from "./list-all.ts";
 import type { Needs } from "./ports.ts";
 
 /**

@@ -21,11 +21,11 @@ import {
 import { planDrain } from "../plan/terminate/drain.ts";
 import { blockingAttachments } from "../plan/terminate/volumes.ts";
 import { InstanceNotFoundError } from "../ports/cloud-provider.ts";
+import { listAll } from "../ports/list-all.ts";
 import { after, type Change, type Controller, type Outcome, onChange } from "../runtime/controller.ts";
 import { workerCount } from "../runtime/worker-count.ts";
 import { someOf } from "./create-claims.ts";
 import { EvictionQueue } from "./eviction-queue.ts";
-import { listAll } from "./list-all.ts";
 import type { Needs } from "./ports.ts";
 import { terminateInstance } from "./terminate-instance.ts";
 import { deleteObject, patchObject } from "./write.ts";

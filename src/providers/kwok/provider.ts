@@ -19,10 +19,10 @@ import {
   type RepairPolicy,
 } from "../../ports/cloud-provider.ts";
 import { isNotFound, type KubeApi } from "../../ports/kube-api.ts";
+import { listAll } from "../../ports/list-all.ts";
 import { cheapestOffering } from "./cheapest-offering.ts";
 import { chosenInstance, instanceOf, launchedInstance, nodeNameOf, nodeNameOfId } from "./fake-node.ts";
 import { KWOK_GROUP } from "./labels.ts";
-import { listAll } from "./list-all.ts";
 import { NodeJoins } from "./node-joins.ts";
 
 export type KwokProviderOptions = {

@@ -1,6 +1,6 @@
 import type { Kind } from "../model/kinds.ts";
 import type { KubeObject } from "../model/object.ts";
-import type { KubeApi, ListOptions } from "../ports/kube-api.ts";
+import type { KubeApi, ListOptions } from "./kube-api.ts";
 
 const PAGE_SIZE = 500;
 

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, it } from "node:test";
+import { NODE_CLAIMS, NODES, PODS } from "../../src/model/kinds.ts";
+import type { NodePool } from "../../src/model/resources/node-pool.ts";
+import { findCondition, isTrue } from "../../src/plan/lifecycle/conditions.ts";
+import { addNode, addPod, addPool, daemon, startWorld, type World } from "./node-world.ts";
+
+describe("empty nodes", () => {
+  let world: World;
+  const started = async (disruption?: NodePool["spec"]["disruption"]): Promise<World> => {
+    world = startWorld();
+    await addPool(world, disruption);
+    return world;
+  };
+  afterEach(() => world.stop());
+
+  it("an empty node goes 15 s after it was found, with its claim and its instance", async () => {
+    await started();
+    await addNode(world, "a");
+    await world.pass(14);
+    assert.ok(isTrue(await world.get(NODE_CLAIMS, "claim-a"), "Consolidatable"));
+    assert.equal((await world.get(NODES, "a")).spec.taints, undefined);
+    await world.pass(3);
+    const claim = await world.get(NODE_CLAIMS, "claim-a");
+    assert.notEqual(claim.metadata.deletionTimestamp, undefined);
+    assert.equal(findCondition(claim, "DisruptionReason")?.reason, "Empty");
+    const node = await world.get(NODES, "a");
+    assert.deepEqual(node.spec.taints, [{ key: "karpenter.sh/disrupted", effect: "NoSchedule" }]);
+    assert.equal(node.metadata.labels?.["node.kubernetes.io/exclude-from-external-load-balancers"], "karpenter");
+    await world.pass(20);
+    assert.equal(await world.exists(NODES, "a"), false);
+    assert.equal(await world.exists(NODE_CLAIMS, "claim-a"), false);
+    assert.equal(world.cloud.instances.size, 0);
+    assert.ok(world.reasons("Node").includes("DisruptionTerminating"));
+    const labels = {
+      reason: "empty",
+      nodepool: "default",
+      capacity_type: "",
+      consolidation_policy: "when_empty_or_underutilized",
+      termination_mode: "graceful",
+    };
+    assert.equal(world.metrics.read("karpenter_nodeclaims_disrupted_total", labels), 1);
+    assert.equal(world.metrics.read("karpenter_nodes_terminated_total", { nodepool: "default", zone: "" }), 1);
+  });
+
+  it("a pod that comes before the check keeps its node, untouched", async () => {
+    await started();
+    await addNode(world, "a");
+    await world.pass(10);
+    await addPod(world, "p", "a");
+    await world.pass(60);
+    const node = await world.get(NODES, "a");
+    assert.equal(node.metadata.deletionTimestamp, undefined);
+    assert.equal(node.spec.taints, undefined);
+    assert.equal(
+      world.metrics.read("karpenter_voluntary_disruption_failed_validations_total", { consolidation_type: "empty" }),
+      1,
+    );
+  });
+
+  it("budgets hold over several commands, until nodes are gone", async () => {
+    await started({ budgets: [{ nodes: "1" }] });
+    for (const name of ["a", "b", "c"]) await addNode(world, name);
+    let most = 0;
+    for (let second = 0; second < 150; second += 1) {
+      await world.pass(1);
+      const { items } = await world.api.list(NODE_CLAIMS);
+      const going = items.filter(
+        (claim) => claim.metadata.deletionTimestamp !== undefined && !isTrue(claim, "InstanceTerminating"),
+      );
+      most = Math.max(most, going.length);
+    }
+    assert.equal(most, 1);
+    assert.equal((await world.api.list(NODES)).items.length, 0);
+  });
+
+  it("a closed budget keeps every node and says so", async () => {
+    await started({ budgets: [{ nodes: "0" }] });
+    await addNode(world, "a");
+    await world.pass(120);
+    assert.equal((await world.get(NODES, "a")).metadata.deletionTimestamp, undefined);
+    assert.deepEqual(world.reasons("NodePool"), ["DisruptionBlocked"]);
+  });
+
+  it("why nodes stay is told on node, claim and pod", async () => {
+    await started();
+    await addNode(world, "a");
+    await addNode(world, "b");
+    await addPod(world, "p", "a", {}, { ...daemon, annotations: { "karpenter.sh/do-not-disrupt": "true" } });
+    await addPod(world, "q", "b", {}, { annotations: { "karpenter.sh/do-not-disrupt": "for ever" } });
+    await world.pass(120);
+    assert.deepEqual(
+      world.events
+        .filter(({ reason }) => reason === "DisruptionBlocked")
+        .map(({ object, message }) => `${object.kind}: ${message}`)
+        .slice(-2),
+      ["Node", "NodeClaim"].map((kind) => `${kind}: Pod default/p has the annotation "karpenter.sh/do-not-disrupt"`),
+    );
+    assert.deepEqual(world.reasons("Pod"), ["InvalidDoNotDisruptAnnotation"]);
+    const labels = { nodepool: "default", reason: "Empty" };
+    assert.equal(world.metrics.read("karpenter_nodepools_allowed_disruptions", labels), 2);
+    assert.equal(world.metrics.read("karpenter_nodepools_nodes_consuming_budgets", labels), 0);
+  });
+
+  it("pods that come and go start the quiet time anew; a restart of the controller does not", async () => {
+    await started({ consolidateAfter: "2m" });
+    await addNode(world, "a");
+    await world.pass(60);
+    await addPod(world, "p", "a");
+    await world.pass(30);
+    const bound = (await world.get(NODE_CLAIMS, "claim-a")).status?.lastPodEventTime;
+    assert.equal(bound, "2026-03-04T12:01:00Z");
+    await world.restart();
+    await world.pass(30);
+    assert.equal((await world.get(NODE_CLAIMS, "claim-a")).status?.lastPodEventTime, bound);
+    await world.api.delete(PODS, { name: "p", namespace: "default" });
+    await world.pass(100);
+    assert.equal(isTrue(await world.get(NODE_CLAIMS, "claim-a"), "Consolidatable"), false);
+    await world.pass(30);
+    assert.equal(isTrue(await world.get(NODE_CLAIMS, "claim-a"), "Consolidatable"), true);
+  });
+});
