@@ -2,8 +2,14 @@ import { byText } from "../../base/order.ts";
 import type { Pod, PodSpec } from "../../model/core.ts";
 import { formatSelector } from "../../model/label-selector.ts";
 import { EVERY_IP, type HostPort, hostPortsOf } from "./host-ports.ts";
-import { specKey } from "./spec-key.ts";
-import { isPerHostRule, ownRulesOf, type RuleReading, ruleSelects, type TopologyRule } from "./topology-rules.ts";
+import {
+  isPerHostRule,
+  type OwnRule,
+  ownRulesOf,
+  type RuleReading,
+  ruleSelects,
+  type TopologyRule,
+} from "./topology-rules.ts";
 
 /**
  * Rules whose domain is the single host, told as amounts: each is a countable thing of which every node has a fixed number
@@ -50,23 +56,18 @@ export function hostRulesOf(pods: readonly Pod[], others: readonly PodSpec[], re
 /** Every workload is looked at once. */
 function groupsOf(pods: readonly Pod[], reading: RuleReading): ReadonlyMap<string, HostGroup> {
   const groups = new Map<string, HostGroup>();
-  const seen = new Map<string, boolean>();
+  const seen = new Set<readonly OwnRule[]>();
   for (const pod of pods) {
     if (pod.spec.affinity === undefined && pod.spec.topologySpreadConstraints === undefined) continue;
-    const spec = specKey(pod);
-    const usesLabels = seen.get(spec);
-    if (usesLabels === false) continue;
-    if (usesLabels === undefined) seen.set(spec, mayUseOwnLabels(pod.spec));
+    const own = ownRulesOf(pod, reading);
+    if (seen.has(own)) continue;
+    seen.add(own);
     for (const rule of perHostRules(pod, reading)) {
       const known = groups.get(thingOf(rule));
       if (known === undefined) groups.set(thingOf(rule), groupOf(rule, pods, reading));
     }
   }
   return groups;
-}
-
-function mayUseOwnLabels({ affinity, topologySpreadConstraints }: PodSpec): boolean {
-  return /matchLabelKeys/i.test(JSON.stringify([affinity ?? null, topologySpreadConstraints ?? null]));
 }
 
 function perHostRules(pod: Pod, reading: RuleReading): readonly TopologyRule[] {
@@ -133,7 +134,17 @@ function groupOf(rule: TopologyRule, pods: readonly Pod[], reading: RuleReading)
   };
 }
 
-function thingOf({ kind, namespaces, selector, maxSkew }: TopologyRule): string {
+const things = new WeakMap<TopologyRule, string>();
+
+function thingOf(rule: TopologyRule): string {
+  const known = things.get(rule);
+  if (known !== undefined) return known;
+  const thing = thingText(rule);
+  things.set(rule, thing);
+  return thing;
+}
+
+function thingText({ kind, namespaces, selector, maxSkew }: TopologyRule): string {
   const who = `pods of ${[...namespaces].join(" ")} with ${selector === undefined ? "nothing" : formatSelector(selector)}`;
   return `${who} (${kind === "spread" ? `at most ${maxSkew} to a host` : "apart on hosts"})`;
 }

@@ -33,6 +33,9 @@ export function levelsOf(
   policy: PlanSettings["preferencePolicy"],
   hasSoftTaints: boolean,
 ): readonly Level[] {
+  if (spec.nodeSelector === undefined && spec.affinity?.nodeAffinity === undefined) {
+    return hasSoftTaints ? ANYWHERE_SOFT : ANYWHERE;
+  }
   const required = requiredTerms(spec);
   const levels: Level[] = [];
   if (policy === "Respect") {
@@ -45,6 +48,10 @@ export function levelsOf(
   if (hasSoftTaints) levels.push({ terms: required, toleratesSoftTaints: true });
   return levels;
 }
+
+/** Of pods that ask nothing of their node. */
+const ANYWHERE: readonly Level[] = [{ terms: [NO_REQUIREMENTS], toleratesSoftTaints: false }];
+const ANYWHERE_SOFT: readonly Level[] = [...ANYWHERE, { terms: [NO_REQUIREMENTS], toleratesSoftTaints: true }];
 
 /**
  * What a node must offer: nodeSelector together with any one term of the required node affinity. A term that contradicts

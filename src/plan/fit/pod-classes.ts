@@ -74,7 +74,11 @@ export function podClassesOf(pods: readonly Pod[], rules: ClassRules): readonly 
 }
 
 export function byAge(a: Pod, b: Pod): number {
-  return byText(a.metadata.creationTimestamp ?? "", b.metadata.creationTimestamp ?? "") || byText(keyOf(a), keyOf(b));
+  const byTime = byText(a.metadata.creationTimestamp ?? "", b.metadata.creationTimestamp ?? "");
+  if (byTime !== 0) return byTime;
+  // Keys are text to be put together, and this is asked for often: within a namespace names will do.
+  if (a.metadata.namespace === b.metadata.namespace) return byText(a.metadata.name, b.metadata.name);
+  return byText(keyOf(a), keyOf(b));
 }
 
 function podClass(sample: Pod, pods: readonly Pod[], rules: ClassRules): PodClass {
@@ -82,23 +86,37 @@ function podClass(sample: Pod, pods: readonly Pod[], rules: ClassRules): PodClas
   const repelling = rules.repulsions.filter((repulsion) => repulsion.selects(sample));
   const amounts = rules.amountRules.of(sample);
   const wished = levelsOf(sample.spec, rules.settings.preferencePolicy, rules.hasSoftTaints);
-  const levels = nearVolumes(wished, amounts.places).map((level) => away(level, repelling));
+  const levels = away(nearVolumes(wished, amounts.places), repelling);
   const repellingHosts = repelling.filter(isPerHost).flatMap(({ domains }) => domains);
   const avoidedHosts = new Set([...repellingHosts, ...amounts.avoidedHosts].sort(byText));
   const hostUse = new Map([...hostUseOf(sample, rules.hostRules), ...amounts.use]);
   const topology = rules.topology.of(sample);
-  const parts = [
-    Object.entries(requests)
-      .filter(([, amount]) => amount > 0)
-      .sort(([a], [b]) => byText(a, b)),
-    levels.map(({ terms, toleratesSoftTaints }) => [terms.map(formatRequirements), toleratesSoftTaints]),
-    tolerationKey(sample),
-    [...avoidedHosts],
-    [...hostUse].sort(([a], [b]) => byText(a, b)),
-  ];
-  const baseKey = JSON.stringify(parts);
+  const baseKey = [
+    amountsKey(Object.entries(requests)),
+    levelsKey(levels),
+    JSON.stringify([tolerationKey(sample), [...avoidedHosts]]),
+    amountsKey([...hostUse]),
+  ].join(" ");
   const key = topology === undefined ? baseKey : `${baseKey} ${topology.text}`;
   return { key, baseKey, pods, sample, requests, levels, avoidedHosts, hostUse, topology };
+}
+
+function amountsKey(amounts: [string, number][]): string {
+  const asked = amounts.filter(([, amount]) => amount > 0).sort(([a], [b]) => byText(a, b));
+  return JSON.stringify(asked);
+}
+
+/** Levels are shared by most pods: their text is made once. */
+const levelKeys = new WeakMap<readonly Level[], string>();
+
+function levelsKey(levels: readonly Level[]): string {
+  const known = levelKeys.get(levels);
+  if (known !== undefined) return known;
+  const key = JSON.stringify(
+    levels.map(({ terms, toleratesSoftTaints }) => [terms.map(formatRequirements), toleratesSoftTaints]),
+  );
+  levelKeys.set(levels, key);
+  return key;
 }
 
 /** Each level where the volumes can be. A wish that keeps the pod from its volumes is none; the last level stays. */
@@ -114,13 +132,15 @@ function allowed(term: Requirements, places: readonly Requirements[]): Requireme
 }
 
 /** Domains of repelling pods are ruled out like values of a required NotIn. */
-function away(level: Level, repulsions: readonly Repulsion[]): Level {
+function away(levels: readonly Level[], repulsions: readonly Repulsion[]): readonly Level[] {
   const wider = repulsions.filter((repulsion) => !isPerHost(repulsion));
-  if (wider.length === 0) return level;
-  const terms = level.terms.map((term) =>
-    wider.reduce((sum, { key, domains }) => withRequirement(sum, requirement(key, "NotIn", domains)), term),
-  );
-  return { ...level, terms };
+  if (wider.length === 0) return levels;
+  return levels.map((level) => ({
+    ...level,
+    terms: level.terms.map((term) =>
+      wider.reduce((sum, { key, domains }) => withRequirement(sum, requirement(key, "NotIn", domains)), term),
+    ),
+  }));
 }
 
 function tolerationKey(pod: Pod): readonly string[] {

@@ -1,31 +1,52 @@
 import type { Container, Pod } from "../../model/core.ts";
 import { podRequests } from "../../model/pod-requests.ts";
 
-const specKeys = new WeakMap<Pod, string>();
+type SpecKeys = { whole: string; placement: string };
+const specKeys = new WeakMap<Pod, SpecKeys>();
 
 /**
  * What the planner looks at in a pod, as text; finer than need be. Written by hand, as this is done for every pod of a
  * cluster: several times faster than JSON of the same.
  */
 export function specKey(pod: Pod): string {
+  return keysOf(pod).whole;
+}
+
+/** The part of it that says where the pod may go, whatever it takes. */
+export function placementKey(pod: Pod): string {
+  return keysOf(pod).placement;
+}
+
+function keysOf(pod: Pod): SpecKeys {
   const known = specKeys.get(pod);
   if (known !== undefined) return known;
+  const placement = placementText(pod);
+  const keys = { whole: `${amountsText(pod)}${placement}`, placement };
+  specKeys.set(pod, keys);
+  return keys;
+}
+
+function amountsText(pod: Pod): string {
   const { spec, status } = pod;
   let key = "";
   for (const container of spec.containers) key += containerKey(container);
   if (spec.initContainers !== undefined) {
     for (const container of spec.initContainers) key += `i${container.restartPolicy ?? ""}${containerKey(container)}`;
   }
-  if (spec.nodeSelector !== undefined) key += `s${mapKey(spec.nodeSelector)}`;
   if (spec.overhead !== undefined) key += `o${mapKey(spec.overhead)}`;
   if (spec.resources !== undefined) key += `r${JSON.stringify(spec.resources)}`;
-  if (spec.tolerations !== undefined && spec.tolerations.length > 0) key += `t${JSON.stringify(spec.tolerations)}`;
-  if (spec.affinity !== undefined) key += `a${pod.metadata.namespace ?? ""}${JSON.stringify(spec.affinity)}`;
-  if (spec.topologySpreadConstraints !== undefined && spec.topologySpreadConstraints.length > 0) {
-    key += `p${pod.metadata.namespace ?? ""}${JSON.stringify(spec.topologySpreadConstraints)}`;
-  }
   if (status?.containerStatuses?.some((s) => s.resources !== undefined)) key += `z${JSON.stringify(podRequests(pod))}`;
-  specKeys.set(pod, key);
+  return key;
+}
+
+function placementText({ spec, metadata }: Pod): string {
+  let key = "";
+  if (spec.nodeSelector !== undefined) key += `s${mapKey(spec.nodeSelector)}`;
+  if (spec.tolerations !== undefined && spec.tolerations.length > 0) key += `t${JSON.stringify(spec.tolerations)}`;
+  if (spec.affinity !== undefined) key += `a${metadata.namespace ?? ""}${JSON.stringify(spec.affinity)}`;
+  if (spec.topologySpreadConstraints !== undefined && spec.topologySpreadConstraints.length > 0) {
+    key += `p${metadata.namespace ?? ""}${JSON.stringify(spec.topologySpreadConstraints)}`;
+  }
   return key;
 }
 

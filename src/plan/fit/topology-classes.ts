@@ -1,6 +1,5 @@
 import { byText } from "../../base/order.ts";
 import type { Pod } from "../../model/core.ts";
-import { specKey } from "./spec-key.ts";
 import {
   isPerHostRule,
   labelsLookedAt,
@@ -35,21 +34,13 @@ export type ClassTopology = {
 export function topologyRulesOf(pods: readonly Pod[], reading: RuleReading): TopologyRules {
   const found = new Map<string, TopologyRule>();
   const labelKeys = new Set<string>();
-  const specs = new Map<string, readonly string[]>();
-  const seen = new Set<string>();
+  const seen = new Set<readonly OwnRule[]>();
   for (const pod of pods) {
     if (pod.spec.affinity === undefined && pod.spec.topologySpreadConstraints === undefined) continue;
-    const spec = specKey(pod);
-    let own = specs.get(spec);
-    if (own === undefined) {
-      own = ownLabelKeys(pod);
-      specs.set(spec, own);
-      for (const key of labelsLookedAt(pod)) labelKeys.add(key);
-    }
-    const full =
-      own.length === 0 ? spec : `${spec}\n${own.map((key) => pod.metadata.labels?.[key] ?? "\n").join("\t")}`;
-    if (seen.has(full)) continue;
-    seen.add(full);
+    const own = ownRulesOf(pod, reading);
+    if (seen.has(own)) continue;
+    seen.add(own);
+    for (const key of labelsLookedAt(pod)) labelKeys.add(key);
     for (const { rule } of domainRules(pod, reading)) found.set(rule.id, rule);
   }
   const rules = [...found.keys()].sort(byText).flatMap((id) => found.get(id) ?? []);
@@ -81,11 +72,4 @@ function topologyOf(
 /** All but those that are told as amounts of a host. */
 function domainRules(pod: Pod, reading: RuleReading): readonly OwnRule[] {
   return ownRulesOf(pod, reading).filter(({ rule }) => rule.kind === "near" || !isPerHostRule(rule));
-}
-
-/** Labels of the pod itself that its rules are made of. */
-function ownLabelKeys({ spec }: Pod): readonly string[] {
-  const { topologySpreadConstraints = [], affinity } = spec;
-  if (!/matchLabelKeys/i.test(JSON.stringify([topologySpreadConstraints, affinity ?? null]))) return [];
-  return labelsLookedAt({ metadata: { name: "" }, spec } as Pod);
 }

@@ -1,9 +1,10 @@
 import { byText } from "../../base/order.ts";
 import type { ClusterView } from "../../model/cluster-view.ts";
-import type { Pod, PodAffinityTerm, TopologySpreadConstraint } from "../../model/core.ts";
+import type { Pod, PodAffinityTerm, PodSpec, TopologySpreadConstraint } from "../../model/core.ts";
 import { formatSelector, matchesSelector, type Selector, selectorOf } from "../../model/label-selector.ts";
 import { HOSTNAME_LABEL, normalizedLabel } from "../../model/labels.ts";
 import { namespacesOf, withOwnLabels } from "./repulsion.ts";
+import { placementKey } from "./spec-key.ts";
 
 /**
  * A rule between pods: keep a balance over the values of a label, be where others are, or stay away from them. Pods with
@@ -30,13 +31,55 @@ export type TopologyRule = {
 /** A rule as one pod has it. A wish may be left unfulfilled. */
 export type OwnRule = { rule: TopologyRule; isWish: boolean; text: string };
 
-/** How rules are read: whether wishes count at all, and of which pods they have been given up. */
+/**
+ * How rules are read: whether wishes count at all, and of which pods they have been given up. What it has read it keeps: a
+ * reading lasts as long as its answers stay the same.
+ */
 export type RuleReading = { view: ClusterView; respectsWishes: boolean; hasGivenUp(pod: Pod): boolean };
 
-/** Hard rules first; then the wishes in the order in which they are given up. */
+/**
+ * Hard rules first; then the wishes in the order in which they are given up. Pods with equal rules share one list, whatever
+ * else they are.
+ */
 export function ownRulesOf(pod: Pod, reading: RuleReading): readonly OwnRule[] {
   const { topologySpreadConstraints = [], affinity } = pod.spec;
   if (topologySpreadConstraints.length === 0 && affinity === undefined) return NO_RULES;
+  const known = readings.get(reading) ?? { ofPod: new WeakMap(), ofWorkload: new Map() };
+  readings.set(reading, known);
+  const ofPod = known.ofPod.get(pod);
+  if (ofPod !== undefined) return ofPod;
+  const workload = `${placementKey(pod)}${ownLabelsText(pod)}${reading.hasGivenUp(pod) ? "-" : ""}`;
+  const rules = known.ofWorkload.get(workload) ?? readRules(pod, reading);
+  known.ofWorkload.set(workload, rules);
+  known.ofPod.set(pod, rules);
+  return rules;
+}
+
+type KnownRules = { ofPod: WeakMap<Pod, readonly OwnRule[]>; ofWorkload: Map<string, readonly OwnRule[]> };
+const readings = new WeakMap<RuleReading, KnownRules>();
+
+/** The values of the pod's own labels that its rules are made of, as text. */
+function ownLabelsText({ spec, metadata }: Pod): string {
+  let text = "";
+  for (const key of ownLabelKeys(spec)) text += `\t${metadata.labels?.[key] ?? "\n"}`;
+  return text;
+}
+
+/** Labels of the pod itself that its rules are made of; mostly none. */
+function ownLabelKeys({ topologySpreadConstraints = [], affinity }: PodSpec): readonly string[] {
+  const keys: string[] = [];
+  for (const { matchLabelKeys } of topologySpreadConstraints)
+    if (matchLabelKeys !== undefined) keys.push(...matchLabelKeys);
+  for (const side of [affinity?.podAffinity, affinity?.podAntiAffinity]) {
+    for (const { matchLabelKeys, mismatchLabelKeys } of termsOf(side)) {
+      keys.push(...(matchLabelKeys ?? []), ...(mismatchLabelKeys ?? []));
+    }
+  }
+  return keys;
+}
+
+function readRules(pod: Pod, reading: RuleReading): readonly OwnRule[] {
+  const { topologySpreadConstraints = [], affinity } = pod.spec;
   const { view } = reading;
   const near = affinity?.podAffinity;
   const apart = affinity?.podAntiAffinity;

@@ -38,6 +38,8 @@ export type Choice = {
   /** True where nodes can be bought. */
   hasKinds: boolean;
   id: string;
+  /** The same with the labels that it is about: equal for classes of any reach. */
+  openedId: string;
 };
 
 /** Pods to places: `places` has one unless any of them will do. */
@@ -99,17 +101,15 @@ export function onHosts(reach: Reach, hosts: ReadonlySet<string>, { bins, kinds 
   };
 }
 
-type Numbers = Pick<PackingProblem, "shapesOf" | "capacity" | "price">;
+type Numbers = Pick<PackingProblem, "rungsOf" | "capacity" | "price">;
 
 /** The cheapest share of a node of the kind that holds the need. */
-function leastShare({ shapesOf, capacity, price }: Numbers, kind: number, need: Float64Array): number {
+function leastShare({ rungsOf, capacity, price }: Numbers, kind: number, need: Float64Array): number {
   let least = Number.POSITIVE_INFINITY;
-  for (const s of shapesOf[kind] ?? []) {
+  const asked = [...need.keys()].filter((d) => (need[d] ?? 0) > 0);
+  for (const s of rungsOf[kind] ?? []) {
     let share = 0;
-    for (let d = 0; d < need.length; d += 1) {
-      const amount = need[d] ?? 0;
-      if (amount > 0) share = Math.max(share, amount / (capacity[s * need.length + d] ?? 0));
-    }
+    for (const d of asked) share = Math.max(share, (need[d] ?? 0) / (capacity[s * need.length + d] ?? 0));
     if (share <= 1) least = Math.min(least, share * (price[s] ?? 0));
   }
   return least;

@@ -156,7 +156,8 @@ class Dealer {
       const known = found.get(id);
       if (known !== undefined) return known;
       const place = new Map(keys.map((key, i) => [key, values[i] ?? -1]));
-      const made = { place, rank: 1e6, cost: Number.POSITIVE_INFINITY, bins: [], hasKinds: false, id };
+      const openedId = `${keys.join()} ${id}`;
+      const made = { place, rank: 1e6, cost: Number.POSITIVE_INFINITY, bins: [], hasKinds: false, id, openedId };
       found.set(id, made);
       return made;
     };
@@ -198,13 +199,13 @@ class Dealer {
     if (this.#isOpen(seat)) return this.#serveOpen(seat);
     const before = seat.next;
     const counts = new Map<Choice, number>();
-    while (seat.next + total(counts) < seat.units) {
+    for (let left = seat.units - seat.next; left > 0; left -= 1) {
       const choice = this.#best(seat);
       if (choice === undefined) break;
       counts.set(choice, (counts.get(choice) ?? 0) + 1);
       this.tally.note(seat.one, [choice.place], 1);
       this.#use(seat, choice);
-      this.#opened.add(this.#openedId(seat, choice));
+      this.#opened.add(choice.openedId);
     }
     for (const [choice, count] of counts) this.#give(seat, count, [choice.place]);
     return seat.next > before;
@@ -238,6 +239,7 @@ class Dealer {
   /** The best place that the rules allow now; gives up wishes where none is. */
   #best(seat: Seat): Choice | undefined {
     const wishes = seat.one.owns.filter(({ isWish }) => isWish);
+    if (wishes.length === 0) return this.#bestUnder(seat, seat.one.owns);
     for (;;) {
       const kept = seat.one.owns.filter((own) => !own.isWish || wishes.indexOf(own) >= seat.dropped);
       const choice = this.#bestUnder(seat, kept);
@@ -258,7 +260,7 @@ class Dealer {
       if (best !== undefined && choice.rank > best.rank && isPlain) break;
       if (!this.#isAllowed(seat, owns, choice)) continue;
       // Where pods of the kind go already, another one may share their node.
-      const isOpened = this.#opened.has(this.#openedId(seat, choice));
+      const isOpened = this.#opened.has(choice.openedId);
       if (isPlain && isOpened) return choice;
       const appeal = isPlain ? 0 : this.#appeal(seeks, owns, choice) + (isOpened ? 0.5 : 0);
       if (appeal <= bestAppeal) continue;
@@ -266,10 +268,6 @@ class Dealer {
       bestAppeal = appeal;
     }
     return best;
-  }
-
-  #openedId({ keys }: Seat, { id }: Choice): string {
-    return `${keys.join()} ${id}`;
   }
 
   #isAllowed(seat: Seat, owns: DealClass["owns"], choice: Choice): boolean {
@@ -329,8 +327,7 @@ class Dealer {
   }
 
   #hasRoom(seat: Seat, choice: Choice): boolean {
-    const cap = this.#caps.get(capOf(seat.one, choice.place));
-    if (cap !== undefined && cap <= 0) return false;
+    if (this.#caps.size > 0 && (this.#caps.get(capOf(seat.one, choice.place)) ?? 1) <= 0) return false;
     return choice.hasKinds || this.#binFor(seat, choice) >= 0;
   }
 
@@ -341,9 +338,11 @@ class Dealer {
   }
 
   #use(seat: Seat, choice: Choice): void {
-    const id = capOf(seat.one, choice.place);
-    const cap = this.#caps.get(id);
-    if (cap !== undefined) this.#caps.set(id, cap - 1);
+    if (this.#caps.size > 0) {
+      const id = capOf(seat.one, choice.place);
+      const cap = this.#caps.get(id);
+      if (cap !== undefined) this.#caps.set(id, cap - 1);
+    }
     if (choice.hasKinds) return;
     const { need } = seat.one.reach;
     const bin = this.#binFor(seat, choice);
@@ -358,12 +357,6 @@ function addTo(map: Map<number, Seat[]>, rule: number, seat: Seat): void {
   const known = map.get(rule);
   if (known === undefined) map.set(rule, [seat]);
   else known.push(seat);
-}
-
-function total(counts: ReadonlyMap<Choice, number>): number {
-  let sum = 0;
-  for (const count of counts.values()) sum += count;
-  return sum;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { untoleratedHardTaint } from "../../model/taints.ts";
 import { requiredTerms } from "../fit/levels.ts";
-import type { DealClass, Place } from "./deal-class.ts";
+import type { DealClass, Place, Reach } from "./deal-class.ts";
 import type { ClusterFacts } from "./reduce.ts";
 
 /**
@@ -13,13 +13,15 @@ export class DomainTally {
   readonly #totals: number[];
   /** Per rule of anti-affinity and value: pods dealt that own it. */
   readonly #owners: readonly Float64Array[];
-  readonly #eligible = new Map<string, Int32Array>();
+  /** Per rule and reach the domains that count. */
+  readonly #eligible: readonly Map<Reach, Int32Array>[];
 
   constructor(facts: ClusterFacts) {
     this.#facts = facts;
     this.#counts = facts.topology.counts.map((list) => Float64Array.from(list));
     this.#totals = [...facts.topology.totals];
     this.#owners = facts.topology.counts.map((list) => new Float64Array(list.length));
+    this.#eligible = facts.topology.rules.map(() => new Map());
   }
 
   countsOf(rule: number): Float64Array {
@@ -67,8 +69,7 @@ export class DomainTally {
 
   /** Domains that count for the class: where nodes stand that do, and where one could be bought for it. */
   domainsOf(one: DealClass, rule: number): Int32Array {
-    const id = `${rule} ${one.reach.key}`;
-    const known = this.#eligible.get(id);
+    const known = this.#eligible[rule]?.get(one.reach);
     if (known !== undefined) return known;
     const { topology } = this.#facts;
     const present = topology.present[rule] ?? new Uint8Array();
@@ -79,14 +80,13 @@ export class DomainTally {
       if (v >= 0) found.add(v);
     }
     const domains = Int32Array.from(found).sort();
-    this.#eligible.set(id, domains);
+    this.#eligible[rule]?.set(one.reach, domains);
     return domains;
   }
 
   /** True when every class that has the rule saw the domain as one that counts. */
   isCounted(rule: number, value: number): boolean {
-    const lists = [...this.#eligible].filter(([id]) => id.startsWith(`${rule} `));
-    return lists.every(([, values]) => values.includes(value));
+    return [...(this.#eligible[rule]?.values() ?? [])].every((domains) => domains.includes(value));
   }
 
   /** Kinds of which some type would hold a pod, limits and volumes aside. */

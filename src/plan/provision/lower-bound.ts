@@ -42,7 +42,10 @@ function union(sets: readonly Uint8Array[]): Uint8Array {
   return isSame ? first : first.map((member, i) => (member === 1 || others.some((other) => other[i] === 1) ? 1 : 0));
 }
 
-function* directions(problem: PackingProblem, placed: Int32Array): Generator<Float64Array> {
+/** Unit prices of some dimensions; all others cost nothing. */
+type Direction = readonly { d: number; unit: number }[];
+
+function* directions(problem: PackingProblem, placed: Int32Array): Generator<Direction> {
   const total = new Float64Array(problem.dims);
   for (let c = 0; c < problem.classes; c += 1) {
     for (let d = 0; d < problem.dims; d += 1) {
@@ -52,34 +55,30 @@ function* directions(problem: PackingProblem, placed: Int32Array): Generator<Flo
   const unit = (d: number): number => ((total[d] ?? 0) > 0 ? 1 / (total[d] ?? 1) : 0);
   for (let cpu = 0; cpu <= GRID; cpu += 1) {
     for (let memory = 0; cpu + memory <= GRID; memory += 1) {
-      const direction = new Float64Array(problem.dims);
       const shares = [cpu, memory, GRID - cpu - memory];
-      for (const [d, share] of shares.entries()) if (d < problem.dims) direction[d] = share * unit(d);
-      yield direction;
+      yield shares.map((share, d) => ({ d, unit: share * unit(d) })).filter((one) => one.unit > 0);
     }
   }
   for (let d = 3; d < Math.min(problem.dims, 3 + MORE_DIRECTIONS_MAX); d += 1) {
-    const direction = new Float64Array(problem.dims);
-    direction[d] = unit(d);
-    yield direction;
+    yield [{ d, unit: unit(d) }];
   }
 }
 
-function boundAlong(problem: PackingProblem, placed: Int32Array, places: Places, direction: Float64Array): number {
+function boundAlong(problem: PackingProblem, placed: Int32Array, places: Places, direction: Direction): number {
   const rates = ratesAlong(problem, places, direction);
   let sum = 0;
   for (const { c } of places.classes) {
-    const need = along(problem.need, c, direction);
+    const need = along(problem.need, c * problem.dims, direction);
     if (need > 0) sum += (placed[c] ?? 0) * need * (rates[c] ?? 0);
   }
   return sum - savedByBins(problem, places, direction, rates);
 }
 
 /** Per class the least price per worth among the shapes that could take it; 0 where only bins do. */
-function ratesAlong(problem: PackingProblem, places: Places, direction: Float64Array): Float64Array {
+function ratesAlong(problem: PackingProblem, places: Places, direction: Direction): Float64Array {
   const perKind = new Float64Array(problem.kinds).fill(Number.POSITIVE_INFINITY);
   for (let s = 0; s < problem.shapes; s += 1) {
-    const worth = along(problem.capacity, s, direction);
+    const worth = along(problem.capacity, s * problem.dims, direction);
     if (worth <= 0) continue;
     const kind = problem.kindOf[s] ?? 0;
     perKind[kind] = Math.min(perKind[kind] ?? 0, (problem.price[s] ?? 0) / worth);
@@ -94,21 +93,21 @@ function ratesAlong(problem: PackingProblem, places: Places, direction: Float64A
 }
 
 /** Each bin saves at most its room at the rate of the dearest class that it takes. */
-function savedByBins(problem: PackingProblem, places: Places, direction: Float64Array, rates: Float64Array): number {
+function savedByBins(problem: PackingProblem, places: Places, direction: Direction, rates: Float64Array): number {
   if (places.bins.length === 0) return 0;
   const dearestFirst = [...places.classes].sort((a, b) => (rates[b.c] ?? 0) - (rates[a.c] ?? 0) || a.c - b.c);
   let saved = 0;
   for (const b of places.bins) {
     const dearest = dearestFirst.find(({ bins }) => bins[b] === 1);
-    if (dearest !== undefined) saved += along(problem.binRoom, b, direction) * (rates[dearest.c] ?? 0);
+    if (dearest !== undefined) saved += along(problem.binRoom, b * problem.dims, direction) * (rates[dearest.c] ?? 0);
   }
   return saved;
 }
 
-function along(table: Float64Array, row: number, direction: Float64Array): number {
-  const dims = direction.length;
+/** @param start of a row */
+function along(table: Float64Array, start: number, direction: Direction): number {
   let sum = 0;
-  for (let d = 0; d < dims; d += 1) sum += (table[row * dims + d] ?? 0) * (direction[d] ?? 0);
+  for (const { d, unit } of direction) sum += (table[start + d] ?? 0) * unit;
   return sum;
 }
 

@@ -4,6 +4,7 @@ import {
   type Fill,
   type Filling,
   fillOrders,
+  fillScratch,
   holds,
   stage,
   takeFrom,
@@ -50,8 +51,7 @@ export function construct(problem: PackingProblem, start: Start): Construction {
     stageOf: new Int32Array(problem.classes),
     nodes: [],
     cost: 0,
-    scratch: new Float64Array(problem.dims),
-    density: new Float64Array(problem.classes),
+    scratch: fillScratch(problem),
   };
   const refilled = new Map<number, Refilled>();
   for (let turn = 0; activate(work, turn); turn += 1) {
@@ -103,7 +103,7 @@ function fillRooms(work: Work, refilled: Map<number, Refilled>): void {
     work.budget.left -= live.length;
     if (takers.length === 0) continue;
     const vessel: Vessel = { table: room, offset: 0, kind: -1 };
-    const fill = bestFill(work, vessel, fillOrders(work, vessel, takers));
+    const fill = bestFill(work, vessel, fillOrders(work, vessel, [Int32Array.from(takers)]), least);
     if (fill === undefined) continue;
     refilled.set(index, refill(work, { index, given, room, before: present?.node.content ?? given.content }, fill));
     if (takers.every((c) => (work.demand[c] ?? 0) > 0)) continue;
@@ -147,7 +147,16 @@ function takes(work: Work, room: Room, c: number): boolean {
 }
 
 /** Per kind: the classes it takes, those that may open it first. */
-type Takers = { classes: number[]; ownCount: number };
+type Takers = {
+  classes: number[];
+  ownCount: number;
+  /** Of cpu, memory and pods the least that any of them needs. */
+  least: Float64Array;
+  /** The classes in the fill orders of the shape looked at last. */
+  orders: readonly Int32Array[];
+};
+
+const NO_TAKERS: Takers = { classes: [], ownCount: 0, least: new Float64Array(), orders: [] };
 
 /** A shape that might be bought next, with its best fill for the demand at the time it was made. */
 type Candidate = { shape: number; fill: Fill | undefined; orders: Int32Array[] | undefined };
@@ -207,7 +216,8 @@ function takersPerKind(work: Work): Takers[] {
       if (at.own[k] === 1) own.push(c);
       else if (at.guest[k] === 1) guests.push(c);
     }
-    result.push({ classes: [...own, ...guests], ownCount: own.length });
+    const classes = [...own, ...guests];
+    result.push({ classes, ownCount: own.length, least: leastNeed(work, classes), orders: [Int32Array.from(classes)] });
   }
   work.budget.left -= work.problem.kinds * work.active.length;
   return result;
@@ -223,16 +233,16 @@ function rankingOf(work: Work, takers: readonly Takers[]): Ranking {
   const scores: number[] = [];
   const start = [0];
   for (let k = 0; k < problem.kinds; k += 1) {
-    const { classes, ownCount } = takers[k] ?? { classes: [], ownCount: 0 };
+    const { classes, ownCount } = takers[k] ?? NO_TAKERS;
     if (ownCount === 0) continue;
     const perUnit = bestPerUnit(work, classes);
-    for (const shape of problem.shapesOf[k] ?? []) {
+    for (const shape of problem.rungsOf[k] ?? []) {
       const most = mostValue(problem, shape, perUnit);
       if (most <= 0) continue;
       candidates.push({ shape, fill: undefined, orders: undefined });
       scores.push((work.costs[shape] ?? 0) / most);
     }
-    work.budget.left -= (problem.shapesOf[k]?.length ?? 0) * problem.dims;
+    work.budget.left -= (problem.rungsOf[k]?.length ?? 0) * problem.dims;
     start.push(candidates.length);
   }
   const groups = start.length - 1;
@@ -301,8 +311,12 @@ function evaluate(work: Work, takers: readonly Takers[], candidate: Candidate): 
   const { capacity, dims, kindOf } = work.problem;
   const kind = kindOf[candidate.shape] ?? 0;
   const vessel: Vessel = { table: capacity, offset: candidate.shape * dims, kind };
-  candidate.orders ??= fillOrders(work, vessel, takers[kind]?.classes ?? []);
-  candidate.fill = bestFill(work, vessel, candidate.orders);
+  const own = takers[kind] ?? NO_TAKERS;
+  if (candidate.orders === undefined) {
+    candidate.orders = fillOrders(work, vessel, own.orders);
+    own.orders = candidate.orders;
+  }
+  candidate.fill = bestFill(work, vessel, candidate.orders, own.least);
 }
 
 function scoreOf(work: Work, { shape, fill }: Candidate): number {
@@ -347,7 +361,7 @@ function considerFinish(work: Work, takers: readonly Takers[], finish: Finish): 
   if (!covers(problem.largest, rest.need)) return;
   work.budget.left -= problem.kinds * work.active.length;
   for (let k = 0; k < problem.kinds; k += 1) {
-    const { classes, ownCount } = takers[k] ?? { classes: [], ownCount: 0 };
+    const { classes, ownCount } = takers[k] ?? NO_TAKERS;
     const taken = classes.filter((c) => (work.demand[c] ?? 0) > 0);
     if (taken.length !== rest.classes || !classes.slice(0, ownCount).some((c) => (work.demand[c] ?? 0) > 0)) continue;
     const shape = cheapestHolding(work, k, rest.need);

@@ -24,6 +24,7 @@ const PATIENCE_PER_NODE = 10;
  * @param packing complete: nodes of the problem's bins and shapes; not changed
  */
 export function improve(problem: PackingProblem, packing: Packing, aims: Aims): Packing {
+  if (aims.budget.left <= 0 || packing.nodes.length === 0) return packing;
   const fleet = fleetOf(problem, packing);
   const random = new Random(aims.seed);
   const patience = PATIENCE + PATIENCE_PER_NODE * fleet.nodes.length;

@@ -25,6 +25,8 @@ export type PackingProblem = {
   readonly kindOf: Int32Array;
   /** Shapes of a kind, cheapest first. */
   readonly shapesOf: readonly Int32Array[];
+  /** Of these the ones that nodes are opened as while a plan is made; in the end each node gets the cheapest of all. */
+  readonly rungsOf: readonly Int32Array[];
   /** Limits of pools: how many there are, what a node of a shape takes of each (shapes x limits), what is left. */
   readonly limits: number;
   readonly limitUse: Float64Array;

@@ -131,7 +131,7 @@ function cheapestShare(problem: PackingProblem, c: number, costs: Float64Array):
   let least = Number.POSITIVE_INFINITY;
   for (let k = 0; k < problem.kinds; k += 1) {
     if (!(problem.stages[c] ?? []).some((stage) => stage.own[k] === 1)) continue;
-    for (const s of problem.shapesOf[k] ?? []) {
+    for (const s of problem.rungsOf[k] ?? []) {
       const share = largestShare(problem, c, s);
       if (share <= 1) least = Math.min(least, share * (costs[s] ?? 0));
     }

@@ -4,7 +4,7 @@ import { keyOf } from "../../model/object.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { podsToPlace } from "../fit/pods-to-place.ts";
 import { specKey } from "../fit/spec-key.ts";
-import { ownRulesOf, type RuleReading } from "../fit/topology-rules.ts";
+import { type OwnRule, ownRulesOf, type RuleReading } from "../fit/topology-rules.ts";
 import { bestDeal, type DealtPacking } from "./best-deal.ts";
 import { lowerBound } from "./lower-bound.ts";
 import type { Packing } from "./packing-problem.ts";
@@ -66,23 +66,30 @@ type Decision = DealtPacking & { wishesLeftOut: { text: string; pods: readonly P
 
 /** The best deal and packing. Workloads whose wishes left pods without a node give them all up, and it is done again. */
 function decide(snapshot: Snapshot, pods: readonly Pod[], pools: readonly Pool[], options: SearchOptions): Decision {
-  const givenUp = new Set<string>();
   const respectsWishes = snapshot.settings.preferencePolicy === "Respect";
-  const reading: RuleReading = { view: snapshot.view, respectsWishes, hasGivenUp: (pod) => givenUp.has(specKey(pod)) };
-  const wishesLeftOut: Decision["wishesLeftOut"] = [];
+  const reading: RuleReading = { view: snapshot.view, respectsWishes, hasGivenUp: () => false };
   const first = bestDeal(clusterFacts(snapshot, pods, pools, reading), options);
-  if (respectsWishes) {
-    for (const pod of withoutPlace(first)) {
-      const wishes = givenUp.has(specKey(pod)) ? [] : ownRulesOf(pod, reading).filter(({ isWish }) => isWish);
-      if (wishes.length === 0) continue;
-      givenUp.add(specKey(pod));
-      const same = pods.filter((other) => specKey(other) === specKey(pod));
-      for (const { text } of wishes) wishesLeftOut.push({ text, pods: same });
-    }
+  const givenUp = respectsWishes ? wishesInTheWay(first, reading) : new Map<string, readonly OwnRule[]>();
+  if (givenUp.size === 0) return { ...first, wishesLeftOut: [...first.deal.dropped] };
+  const without: RuleReading = { ...reading, hasGivenUp: (pod) => givenUp.has(specKey(pod)) };
+  const final = bestDeal(clusterFacts(snapshot, pods, pools, without), options);
+  const wishesLeftOut = [...givenUp].flatMap(([spec, wishes]) => {
+    const same = pods.filter((pod) => specKey(pod) === spec);
+    return wishes.map(({ text }) => ({ text, pods: same }));
+  });
+  return { ...final, wishesLeftOut: [...wishesLeftOut, ...final.deal.dropped] };
+}
+
+/** The wishes of pods that found no place, by their spec. */
+function wishesInTheWay(made: DealtPacking, reading: RuleReading): ReadonlyMap<string, readonly OwnRule[]> {
+  const found = new Map<string, readonly OwnRule[]>();
+  for (const pod of withoutPlace(made)) {
+    const spec = specKey(pod);
+    if (found.has(spec)) continue;
+    const wishes = ownRulesOf(pod, reading).filter(({ isWish }) => isWish);
+    if (wishes.length > 0) found.set(spec, wishes);
   }
-  const final = givenUp.size === 0 ? first : bestDeal(clusterFacts(snapshot, pods, pools, reading), options);
-  wishesLeftOut.push(...final.deal.dropped);
-  return { ...final, wishesLeftOut };
+  return found;
 }
 
 function withoutPlace({ deal: dealt, reduction, packing }: DealtPacking): readonly Pod[] {

@@ -57,12 +57,20 @@ export function deal(
   return { dealt, left };
 }
 
+/** What the terms of a node's pods leave open: requirements, and the types within them. */
+type OpenClaim = { all: Requirements; types: readonly ClaimType[] };
+/** All of a claim but its pods: nodes with equal content share it. */
+type ClaimPattern = Omit<PlannedClaim, "name" | "pods">;
+
 /** Makes NodeClaims of bought nodes. */
 export class ClaimMaker {
   readonly #snapshot: Snapshot;
   readonly #reduction: Reduction;
   readonly #types: ClaimTypes;
   readonly #slack: readonly Slack[];
+  /** By content and shape; undefined: no claim can be made of it. */
+  readonly #patterns = new Map<FilledNode["content"], Map<number, ClaimPattern | undefined>>();
+  readonly #open = new Map<string, OpenClaim>();
 
   constructor(snapshot: Snapshot, reduction: Reduction, packing: Packing) {
     this.#snapshot = snapshot;
@@ -73,22 +81,29 @@ export class ClaimMaker {
 
   /** The claim, or undefined when it could not keep to the pool's minValues. */
   make({ node, pods }: DealtNode): PlannedClaim | undefined {
+    const ofContent = this.#patterns.get(node.content) ?? new Map<number, ClaimPattern | undefined>();
+    this.#patterns.set(node.content, ofContent);
+    if (!ofContent.has(node.shape)) ofContent.set(node.shape, this.#pattern(node));
+    const pattern = ofContent.get(node.shape);
+    if (pattern === undefined) return undefined;
+    const uids = pods.map((pod) => pod.metadata.uid).sort(byText);
+    return { ...pattern, name: claimName(pattern.nodePool, uids), pods: pods.map(keyOf).sort(byText) };
+  }
+
+  #pattern(node: FilledNode): ClaimPattern | undefined {
     const { shapeTable, kinds, kindDaemons, pools } = this.#reduction;
     const kind = shapeTable.numbers.kindOf[node.shape] ?? 0;
     const poolIndex = kinds[kind]?.pool ?? 0;
     const pool = pools[poolIndex];
     if (pool === undefined) return undefined;
-    const { all, holding } = this.#open(node, kind, pool);
+    const { all, holding } = this.#opened(node, kind, pool);
     const isEnough = (types: readonly ClaimType[]): boolean => unmetMinValues(pool, all, types).size === 0;
     const types = worthListing(holding, this.#snapshot.settings.launchPriceFactor ?? LAUNCH_PRICE_FACTOR, isEnough);
     const unmet = unmetMinValues(pool, all, types);
     const isStrict = this.#snapshot.settings.minValuesPolicy === "Strict";
     if (types.length === 0 || (unmet.size > 0 && isStrict)) return undefined;
-    const uids = pods.map((pod) => pod.metadata.uid).sort(byText);
     return {
-      name: claimName(pool.name, uids),
       nodePool: pool.name,
-      pods: pods.map(keyOf).sort(byText),
       instanceTypes: types.map(({ name }) => name),
       requirements: toSpecs(emitted(all, types, unmet)),
       requests: requestsOf(
@@ -103,20 +118,29 @@ export class ClaimMaker {
   }
 
   /** The claim's requirements, and the types within them that hold the pods: as many as the pods leave open. */
-  #open(node: FilledNode, kind: number, pool: Pool): { all: Requirements; holding: readonly ClaimType[] } {
-    const { kinds, shapeTable, table } = this.#reduction;
+  #opened(node: FilledNode, kind: number, pool: Pool): { all: Requirements; holding: readonly ClaimType[] } {
+    const { kinds, shapeTable } = this.#reduction;
     const poolIndex = kinds[kind]?.pool ?? 0;
     const planned = shapeTable.typeOf[node.shape] ?? 0;
     const terms = chosenTerms(this.#reduction, node, kind);
-    let all = pool.requirements;
-    for (const term of terms) all = intersectAll(all, table.terms[term] ?? new Map());
-    const reservation = reservationOf(this.#reduction, kind);
-    if (reservation !== undefined) all = withRequirement(all, reservation);
-    const holding = this.#holding(node, poolIndex, this.#types.of(poolIndex, terms, kinds[kind]?.reservation));
+    const id = `${kind} ${terms.join()}`;
+    const open = this.#open.get(id) ?? this.#openClaim(terms, kind, pool);
+    this.#open.set(id, open);
+    let { all } = open;
+    const holding = this.#holding(node, poolIndex, open.types);
     if (holding.some(({ type }) => type === planned)) return { all, holding };
     const { labels, types } = pinned(this.#reduction, kind, planned);
     for (const label of labels) all = withRequirement(all, label);
     return { all, holding: this.#holding(node, poolIndex, types) };
+  }
+
+  #openClaim(terms: readonly number[], kind: number, pool: Pool): OpenClaim {
+    const { kinds, table } = this.#reduction;
+    let all = pool.requirements;
+    for (const term of terms) all = intersectAll(all, table.terms[term] ?? new Map());
+    const reservation = reservationOf(this.#reduction, kind);
+    if (reservation !== undefined) all = withRequirement(all, reservation);
+    return { all, types: this.#types.of(kinds[kind]?.pool ?? 0, terms, kinds[kind]?.reservation) };
   }
 
   /** Types with room for the node's pods whose size the limits can bear, in the given order. */

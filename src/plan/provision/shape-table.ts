@@ -4,13 +4,23 @@ import type { LaunchKind } from "./launch-kinds.ts";
 import { minValuesShapes } from "./min-values.ts";
 import type { PackingProblem } from "./packing-problem.ts";
 import type { Pool } from "./pools.ts";
+import { rungsOf } from "./rungs.ts";
 import { type KindType, limitUseOf, type Shape, withoutDominated } from "./shapes.ts";
 
 /** The shapes of all kinds, as the packing problem wants them. */
 export type ShapeTable = {
   numbers: Pick<
     PackingProblem,
-    "shapes" | "capacity" | "largest" | "price" | "kindOf" | "shapesOf" | "limits" | "limitUse" | "limitLeft"
+    | "shapes"
+    | "capacity"
+    | "largest"
+    | "price"
+    | "kindOf"
+    | "shapesOf"
+    | "rungsOf"
+    | "limits"
+    | "limitUse"
+    | "limitLeft"
   >;
   /** Per shape: index into its pool's types of the cheapest one. */
   typeOf: Int32Array;
@@ -80,7 +90,7 @@ export function shapeTableOf(input: ShapeInput, keepsChoice: boolean): ShapeTabl
     }
   });
   return {
-    numbers,
+    numbers: { ...numbers, rungsOf: rungsOf(numbers, dims) },
     typeOf,
     limitNames,
     holds: (kind, need) => perKind[kind]?.some(({ room }) => covers(room, need)) ?? false,
