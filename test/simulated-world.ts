@@ -1,4 +1,4 @@
-import { startProduct } from "../apps/controller/product.ts";
+import { type Product, startProduct } from "../apps/controller/product.ts";
 import { defaultSettings, type Settings } from "../src/model/settings.ts";
 import type { FeatureGates } from "../src/model/settings-table.ts";
 import type { Clock } from "../src/ports/clock.ts";
@@ -25,6 +25,8 @@ export type WorldOptions = {
   largestCpu?: number;
   /** Stands between the product and the API: for products that break their word. */
   tamper?(api: KubeApi, clock: Clock): KubeApi;
+  /** Told of every process of the product that starts. */
+  onProduct?(product: Product): void;
 };
 
 /** A world of this seed with the whole product in it, as `karpenter controller` runs it. */
@@ -33,14 +35,15 @@ export function worldOf({
   largestCpu,
   gates = {},
   settings = {},
+  onProduct,
   ...options
 }: WorldOptions): World {
   const cpuMilliMax = (largestCpu ?? Number.POSITIVE_INFINITY) * 1_000;
   const instanceTypes = INSTANCE_TYPES.filter(({ capacity }) => (capacity["cpu"] ?? 0) <= cpuMilliMax);
   return simulate({
     ...options,
-    product: (ports) =>
-      startProduct({
+    product: (ports) => {
+      const product = startProduct({
         ...ports,
         api: tamper(ports.api, ports.clock),
         settings: {
@@ -51,7 +54,10 @@ export function worldOf({
         },
         namespace: PRODUCT_NAMESPACE,
         searchSteps: 10_000,
-      }),
-    provider: ({ api, clock, isSoldOut }) => kwokProvider({ api, clock, instanceTypes, isSoldOut }),
+      });
+      onProduct?.(product);
+      return product;
+    },
+    provider: ({ api, clock, isSoldOut, notices }) => kwokProvider({ api, clock, instanceTypes, isSoldOut, notices }),
   });
 }

@@ -18,7 +18,7 @@ const BACKOFF_MAX_MS = 10_000;
 /** A pod that was told to go is not told again before the mirror had time to see it. */
 const ACCEPTED_WAIT_MS = 5_000;
 
-type Attempt = { failures: number; nextMs: number };
+type Attempt = { failures: number; nextMs: number; isForced: boolean };
 
 /** Asks pods to leave, each with its own back-off: a PodDisruptionBudget that says "not now" holds up nobody else. */
 export class EvictionQueue {
@@ -36,12 +36,12 @@ export class EvictionQueue {
     const before = this.#attempts.get(name);
     const attempts = new Map<string, Attempt>();
     for (const { metadata } of drain.plan.waiting) {
-      attempts.set(metadata.uid, before?.get(metadata.uid) ?? { failures: 0, nextMs: 0 });
+      attempts.set(metadata.uid, before?.get(metadata.uid) ?? { failures: 0, nextMs: 0, isForced: false });
     }
     this.#attempts.set(name, attempts);
     await Promise.all([
-      ...drain.plan.force.map((pod) => this.#attempt(attempts, pod, () => this.#forceOut(drain, pod))),
-      ...drain.plan.evict.map((pod) => this.#attempt(attempts, pod, () => this.#evict(drain, pod))),
+      ...drain.plan.force.map((pod) => this.#attempt(attempts, pod, true, () => this.#forceOut(drain, pod))),
+      ...drain.plan.evict.map((pod) => this.#attempt(attempts, pod, false, () => this.#evict(drain, pod))),
     ]);
   }
 
@@ -50,10 +50,18 @@ export class EvictionQueue {
     this.#attempts.delete(nodeName);
   }
 
-  async #attempt(attempts: Map<string, Attempt>, pod: Pod, act: () => Promise<boolean>): Promise<void> {
+  async #attempt(
+    attempts: Map<string, Attempt>,
+    pod: Pod,
+    isForced: boolean,
+    act: () => Promise<boolean>,
+  ): Promise<void> {
     const { clock, log } = this.#needs;
-    const attempt = attempts.get(pod.metadata.uid);
-    if (attempt === undefined || attempt.nextMs > clock.nowMs()) return;
+    const known = attempts.get(pod.metadata.uid);
+    if (known === undefined) return;
+    // The back-off of polite questions must not eat up the grace of a pod whose time has come.
+    const attempt = isForced && !known.isForced ? { failures: 0, nextMs: 0 } : known;
+    if (attempt.nextMs > clock.nowMs()) return;
     let isAccepted = false;
     try {
       isAccepted = await act();
@@ -62,7 +70,7 @@ export class EvictionQueue {
     }
     const failures = isAccepted ? 0 : attempt.failures + 1;
     const waitMs = isAccepted ? ACCEPTED_WAIT_MS : Math.min(BACKOFF_FIRST_MS * 2 ** (failures - 1), BACKOFF_MAX_MS);
-    attempts.set(pod.metadata.uid, { failures, nextMs: clock.nowMs() + waitMs });
+    attempts.set(pod.metadata.uid, { failures, nextMs: clock.nowMs() + waitMs, isForced });
   }
 
   async #evict({ node, claim }: Drain, pod: Pod): Promise<boolean> {

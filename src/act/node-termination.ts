@@ -19,6 +19,7 @@ import {
   withConditions,
 } from "../plan/lifecycle/conditions.ts";
 import { planDrain } from "../plan/terminate/drain.ts";
+import { forcedGraceMaxSeconds } from "../plan/terminate/interruption.ts";
 import { blockingAttachments } from "../plan/terminate/volumes.ts";
 import { InstanceNotFoundError } from "../ports/cloud-provider.ts";
 import { listAll } from "../ports/list-all.ts";
@@ -159,7 +160,7 @@ async function drain(needs: Needs, pass: Pass, evictions: EvictionQueue): Promis
   if (pass.claim !== undefined && isTrue(pass.claim, "Drained")) return undefined;
   await note(needs, pass, { type: "Drained", status: "Unknown", reason: "Draining", message: "Draining" });
   const nowMs = clock.nowMs();
-  const plan = planDrain(podsOn(needs, node), nowMs, deadlineMs);
+  const plan = planDrain(podsOn(needs, node), nowMs, deadlineMs, forcedGraceMaxSeconds(pass.claim));
   await evictions.run({ node, claim: pass.claim, plan, deadlineMs });
   if (plan.waiting.length > 0) {
     const message = `Failed to drain the node, ${plan.waiting.length} pod(s) are still to go`;

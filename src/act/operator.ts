@@ -7,6 +7,7 @@ import { disruptionController } from "./disruption.ts";
 import { expirationController } from "./expiration.ts";
 import { garbageCollectionController } from "./garbage-collection.ts";
 import { nodeClaimHydrationController, nodeHydrationController } from "./hydration.ts";
+import { interruptionController } from "./interruption.ts";
 import { ActMemory } from "./memory.ts";
 import { nodeRepairController } from "./node-repair.ts";
 import { nodeTerminationController } from "./node-termination.ts";
@@ -104,6 +105,9 @@ function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[
     podEventsController(needs),
     expirationController(needs),
     garbageCollectionController(needs),
+    ...(needs.provider.interruptions === undefined
+      ? []
+      : [interruptionController(needs, needs.provider.interruptions)]),
     ...(needs.settings.featureGates.staticCapacity
       ? [staticProvisioningController(needs), staticScaleDownController(needs)]
       : []),

@@ -1,6 +1,7 @@
 import type { InstanceType } from "../model/instance-type.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { NodePool } from "../model/resources/node-pool.ts";
+import type { Interruptions } from "./interruptions.ts";
 
 /** An instance as the provider sees it: what a launch fills into the claim. */
 export type Instance = {
@@ -47,6 +48,8 @@ export interface CloudProvider {
   /** The drift reason, or undefined. */
   driftReason(claim: NodeClaim): Promise<string | undefined>;
   readonly repairPolicies: readonly RepairPolicy[];
+  /** Absent: nobody tells of interruptions. */
+  readonly interruptions?: Interruptions;
 }
 
 /** There is no such instance (any more). */

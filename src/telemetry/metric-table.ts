@@ -181,6 +181,14 @@ const DISRUPTION: readonly MetricSpec[] = [
     [0.1, 0.25, 0.33, 0.5, 1, 2, 5, 10],
   ),
   counter("karpenter_consolidation_moves_total", "decision nodepool policy", "Consolidations that were scored."),
+  counter("karpenter_interruption_received_messages_total", "message_type", "Notices of interruptions, by kind."),
+  counter("karpenter_interruption_deleted_messages_total", "", "Notices of interruptions that were dealt with."),
+  histogram(
+    "karpenter_interruption_message_queue_duration_seconds",
+    "",
+    "From the cloud's writing a notice until it was received.",
+    DURATIONS,
+  ),
 ];
 
 const PODS: readonly MetricSpec[] = [

@@ -1,8 +1,9 @@
 import type { Pod } from "../../model/core.ts";
 import { keyOf } from "../../model/object.ts";
 import { indexBudgets, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
-import { isProvisionable } from "../../model/pod-predicates.ts";
+import { isProvisionable, isReschedulable } from "../../model/pod-predicates.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
+import { isDeadlineNear } from "../terminate/interruption.ts";
 import { DefaultSpread } from "./default-spread.ts";
 import { optsOut, type PodProblem, selectorProblem, volumeProblem } from "./pod-problem.ts";
 import { uncoveredRule } from "./uncovered-rules.ts";
@@ -47,11 +48,12 @@ function candidates(snapshot: Snapshot): readonly Pod[] {
   const marked = stateNodes.filter((state) => state.markedForDeletion);
   if (marked.length === 0) return found;
   const budgets = indexBudgets(view.podDisruptionBudgets.values());
-  for (const { podKeys } of marked) {
+  for (const { podKeys, claim } of marked) {
+    const isForced = isDeadlineNear(claim, nowMs);
     for (const key of podKeys) {
       const pod = view.pods.get(key);
       if (pod === undefined || isExpected(pod)) continue;
-      if (isCurrentlyReschedulable(pod, budgets, nowMs)) found.push(pod);
+      if (isForced ? isReschedulable(pod) : isCurrentlyReschedulable(pod, budgets, nowMs)) found.push(pod);
     }
   }
   return found;

@@ -24,11 +24,17 @@ export type DrainPlan = {
  * Who leaves a node next. Pods go in tiers, so that what the others lean on goes last: ordinary ones, then DaemonSets',
  * then critical ones, then critical DaemonSets'. A tier is over when its pods are gone.
  * @param deadlineMs from the claim's termination timestamp; undefined: the node waits for as long as it takes
+ * @param graceMaxSeconds a pod is forced out no earlier than this before the deadline, also if its own grace is longer
  * @returns lists in order of key
  */
-export function planDrain(pods: readonly Pod[], nowMs: number, deadlineMs: number | undefined): DrainPlan {
+export function planDrain(
+  pods: readonly Pod[],
+  nowMs: number,
+  deadlineMs: number | undefined,
+  graceMaxSeconds = Number.POSITIVE_INFINITY,
+): DrainPlan {
   const waiting = pods.filter((pod) => isDrainable(pod, nowMs)).sort((a, b) => byText(keyOf(a), keyOf(b)));
-  const force = waiting.filter((pod) => isOverdue(pod, nowMs, deadlineMs));
+  const force = waiting.filter((pod) => isOverdue(pod, nowMs, deadlineMs, graceMaxSeconds));
   const polite = waiting.filter((pod) => !force.includes(pod));
   const first = Math.min(...polite.map(tierOf));
   return { waiting, force, evict: polite.filter((pod) => tierOf(pod) === first && !isTerminating(pod)) };
@@ -52,11 +58,11 @@ function isStuck(pod: Pod, nowMs: number): boolean {
   return deletedMs !== undefined && nowMs - deletedMs > STUCK_AFTER_MS;
 }
 
-function isOverdue(pod: Pod, nowMs: number, deadlineMs: number | undefined): boolean {
+function isOverdue(pod: Pod, nowMs: number, deadlineMs: number | undefined, graceMaxSeconds: number): boolean {
   if (deadlineMs === undefined) return false;
   const deletedMs = parseTime(pod.metadata.deletionTimestamp ?? "");
   if (deletedMs !== undefined) return deletedMs > deadlineMs;
-  const graceSeconds = pod.spec.terminationGracePeriodSeconds ?? 30;
+  const graceSeconds = Math.min(pod.spec.terminationGracePeriodSeconds ?? 30, graceMaxSeconds);
   return nowMs > deadlineMs - graceSeconds * 1_000;
 }
 

@@ -14,5 +14,8 @@ export const PRICE_LABEL = "eks-node-viewer/instance-price";
 
 export const PROVIDER_ID_PREFIX = "kwok://";
 
+/** On a fake node, by a user: what befalls it, as a cloud would say (see labelledNotices). */
+export const INTERRUPTION_LABEL = "karpenter.kwok.sh/interruption";
+
 /** On our nodes: the claim they were launched for. */
 export const CLAIM_ANNOTATION = "karpenter.kwok.sh/nodeclaim";

@@ -8,6 +8,7 @@ import type { RequirementSpec } from "../../model/requirements.ts";
 import { crdOf } from "../../model/resources/crd.ts";
 import { CUSTOM_RESOURCES } from "../../model/resources/custom-resources.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
+import type { NodePool } from "../../model/resources/node-pool.ts";
 import { launchedClaim } from "../../plan/lifecycle/launch.ts";
 import {
   type Instance,
@@ -156,6 +157,34 @@ describe("launching", () => {
     assert.equal((await nodes()).length, 0);
     zones = ["zone-a"];
     assert.equal((await provider.create(made)).labels["topology.kubernetes.io/zone"], "zone-b");
+  });
+
+  it("hears of interruptions from a label on a node, and sells no such offering for three minutes", async () => {
+    const { start, claim, nodes, api, clock } = await setUp();
+    const provider = start();
+    const made = await claim();
+    await provider.create(made);
+    const [node] = await nodes();
+    const name = node!.metadata.name;
+    const labels = { "karpenter.kwok.sh/interruption": "spot_interrupted" };
+    await api.patch(NODES, { name }, { type: "merge", body: { metadata: { labels } } });
+    const { interruptions } = provider;
+    assert.ok(interruptions !== undefined);
+    const [notice] = await interruptions.receive();
+    assert.ok(notice !== undefined);
+    assert.deepEqual([notice.kind, notice.providerIds], ["spot_interrupted", [node!.spec.providerID]]);
+    await clock.runFor(5_000);
+    assert.equal((await interruptions.receive())[0]?.sentAtMs, notice.sentAtMs, "the two minutes run once");
+    interruptions.note(notice, { ...made, metadata: node!.metadata });
+    await interruptions.remove(notice);
+    assert.deepEqual(await interruptions.receive(), []);
+    const unavailable = async (): Promise<string[]> =>
+      (await provider.instanceTypes({} as NodePool)).flatMap(({ name: type, offerings }) =>
+        offerings.filter(({ available }) => !available).map((one) => `${type} ${one.zone} ${one.capacityType}`),
+      );
+    assert.deepEqual(await unavailable(), ["c5.large zone-a spot"]);
+    await clock.runFor(180_000);
+    assert.deepEqual(await unavailable(), []);
   });
 
   it("finds the first launch when it is asked a second time, also in another process", async () => {

@@ -4,7 +4,7 @@ import type { Node } from "../../model/core.ts";
 import { parseDuration } from "../../model/duration.ts";
 import type { InstanceType } from "../../model/instance-type.ts";
 import { KWOK_NODE_CLASSES, NODE_CLAIMS, NODES } from "../../model/kinds.ts";
-import { WELL_KNOWN_LABELS } from "../../model/labels.ts";
+import { INSTANCE_TYPE_LABEL, WELL_KNOWN_LABELS, ZONE_LABEL } from "../../model/labels.ts";
 import { formatRequirements, requirementsOf } from "../../model/requirements.ts";
 import type { KwokNodeClass } from "../../model/resources/kwok-node-class.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
@@ -18,12 +18,15 @@ import {
   NodeClassNotReadyError,
   type RepairPolicy,
 } from "../../ports/cloud-provider.ts";
+import type { Interruptions, NoticeQueue } from "../../ports/interruptions.ts";
 import { isNotFound, type KubeApi } from "../../ports/kube-api.ts";
 import { listAll } from "../../ports/list-all.ts";
 import { cheapestOffering } from "./cheapest-offering.ts";
 import { chosenInstance, instanceOf, launchedInstance, nodeNameOf, nodeNameOfId } from "./fake-node.ts";
+import { labelledNotices } from "./labelled-notices.ts";
 import { KWOK_GROUP } from "./labels.ts";
 import { NodeJoins } from "./node-joins.ts";
+import { type OfferingName, UnavailableOfferings } from "./unavailable-offerings.ts";
 
 export type KwokProviderOptions = {
   api: KubeApi;
@@ -31,7 +34,9 @@ export type KwokProviderOptions = {
   /** In order of their names. */
   instanceTypes: readonly InstanceType[];
   /** What cannot be bought at the moment; asked at every launch and at every look at the types. */
-  isSoldOut?(offering: { instanceType: string; zone: string; capacityType: string }): boolean;
+  isSoldOut?(offering: OfferingName): boolean;
+  /** Where notices of interruptions come from; default: labels on the nodes. */
+  notices?: NoticeQueue;
 };
 
 export type KwokProvider = CloudProvider & {
@@ -50,9 +55,12 @@ export function kwokProvider({
   clock,
   instanceTypes,
   isSoldOut = () => false,
+  notices = labelledNotices(api, clock),
 }: KwokProviderOptions): KwokProvider {
   const joins = new NodeJoins({ api, clock });
-  const needs: Needs = { api, clock, joins, instanceTypes, isSoldOut };
+  const unavailable = new UnavailableOfferings(clock);
+  const isGone = (offering: OfferingName): boolean => unavailable.has(offering) || isSoldOut(offering);
+  const needs: Needs = { api, clock, joins, instanceTypes, isSoldOut: isGone };
   const presentTypes = typesNow(needs);
   return {
     name: "kwok",
@@ -65,6 +73,7 @@ export function kwokProvider({
     list: () => list(needs),
     instanceTypes: async () => presentTypes(),
     driftReason: async () => undefined,
+    interruptions: interruptionsOf(notices, unavailable),
     stop: () => joins.stop(),
   };
 }
@@ -75,7 +84,24 @@ const REPAIR_POLICIES: readonly RepairPolicy[] = ["False", "Unknown"].map((condi
   tolerationMs: 10 * MINUTE_MS,
 }));
 
-type Needs = Required<KwokProviderOptions> & { joins: NodeJoins };
+type Needs = Required<Omit<KwokProviderOptions, "notices">> & { joins: NodeJoins };
+
+/** A spot offering that is taken from one instance is not sold for a while. */
+function interruptionsOf(notices: NoticeQueue, unavailable: UnavailableOfferings): Interruptions {
+  return {
+    idleMs: notices.idleMs,
+    receive: () => notices.receive(),
+    remove: (notice) => notices.remove(notice),
+    note({ kind }, { metadata: { labels = {} } }) {
+      if (kind !== "spot_interrupted") return;
+      unavailable.mark({
+        instanceType: labels[INSTANCE_TYPE_LABEL] ?? "",
+        zone: labels[ZONE_LABEL] ?? "",
+        capacityType: "spot",
+      });
+    },
+  };
+}
 
 /** Every label that a type or an offering decides, but for those that all providers know. */
 function providerLabels(types: readonly InstanceType[]): string[] {

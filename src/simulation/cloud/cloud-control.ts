@@ -1,4 +1,7 @@
+import { SECOND_MS } from "../../base/time.ts";
 import { NODES } from "../../model/kinds.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { InterruptionKind, InterruptionNotice, NoticeQueue } from "../../ports/interruptions.ts";
 import { isNotFound } from "../../ports/kube-api.ts";
 import type { ClusterState } from "../cache/cluster-state.ts";
 import type { ClusterWriter } from "../cache/cluster-writer.ts";
@@ -7,10 +10,21 @@ import type { Kubelets } from "../kubelet/kubelets.ts";
 /** An offering, or a part of it: absent fields mean all. */
 export type StockOut = { instanceType?: string; zone?: string; capacityType?: string };
 
+/** So many notices come at once, and one that was received is hidden for so long. */
+const NOTICES_MAX = 10;
+const HIDDEN_MS = 20 * SECOND_MS;
+
 /** What goes wrong in the simulated cloud: offerings sell out, instances die. */
 export class CloudControl {
   readonly #soldOut = new Map<string, StockOut>();
+  readonly #clock: Pick<Clock, "nowMs">;
+  readonly #notices = new Map<string, { notice: InterruptionNotice; visibleMs: number }>();
+  #noticeNumber = 0;
   #stillborn = 0;
+
+  constructor(clock: Pick<Clock, "nowMs">) {
+    this.#clock = clock;
+  }
 
   /** @param id to take it back with `restock` */
   sellOut(id: string, what: StockOut): void {
@@ -48,6 +62,32 @@ export class CloudControl {
     }
     return false;
   };
+
+  /**
+   * The queue of notices about instances, as every process of the product sees it: what one has received and not removed
+   * comes again after a while.
+   */
+  readonly notices: NoticeQueue = {
+    idleMs: 2 * SECOND_MS,
+    receive: () => {
+      const nowMs = this.#clock.nowMs();
+      const due = [...this.#notices.values()].filter(({ visibleMs }) => visibleMs <= nowMs).slice(0, NOTICES_MAX);
+      for (const one of due) one.visibleMs = nowMs + HIDDEN_MS;
+      return Promise.resolve(due.map(({ notice }) => notice));
+    },
+    remove: ({ id }) => {
+      this.#notices.delete(id);
+      return Promise.resolve();
+    },
+  };
+
+  /** Announces what befalls an instance. */
+  announce(kind: InterruptionKind, providerId: string): void {
+    this.#noticeNumber += 1;
+    const id = `notice-${this.#noticeNumber}`;
+    const sentAtMs = this.#clock.nowMs();
+    this.#notices.set(id, { notice: { id, kind, providerIds: [providerId], sentAtMs }, visibleMs: sentAtMs });
+  }
 
   /** The instance of a node is gone at once: its kubelet with it, and the cloud's controller removes the Node. */
   kill(

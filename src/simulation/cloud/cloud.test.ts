@@ -43,7 +43,7 @@ describe("the simulated cloud", () => {
     addNode("b", "0.25");
     assert.equal(meter.usdPerHour(), 0.75);
     await clock.runFor(HOUR_MS);
-    new CloudControl().kill("a", { kubelets: cluster.kubelets, writer, state: cluster.state });
+    new CloudControl(clock).kill("a", { kubelets: cluster.kubelets, writer, state: cluster.state });
     await clock.runFor(2 * HOUR_MS);
     stop();
     assert.equal(Math.round(meter.totalUsd() * 1e6) / 1e6, 0.5 + 0.75 + 0.5);
@@ -57,7 +57,7 @@ describe("the simulated cloud", () => {
     writer.create(PODS, { apiVersion: "v1", kind: "Pod", metadata, spec: { containers: [{ name: "c", image: "i" }] } });
     await clock.runFor(5 * SECOND_MS);
     assert.equal(cluster.state.of(PODS).get("default/p")?.status?.phase, "Running");
-    new CloudControl().kill("a", { kubelets: cluster.kubelets, writer, state: cluster.state });
+    new CloudControl(clock).kill("a", { kubelets: cluster.kubelets, writer, state: cluster.state });
     assert.equal(cluster.state.of(NODES).size, 0);
     await clock.runFor(60 * SECOND_MS);
     stop();
@@ -65,7 +65,7 @@ describe("the simulated cloud", () => {
   });
 
   it("sells out what it is told to, until it is restocked", () => {
-    const cloud = new CloudControl();
+    const cloud = new CloudControl(new VirtualClock(0));
     const spot = { instanceType: "m7i.2cpu", zone: "z1", capacityType: "spot" };
     cloud.sellOut("1", { capacityType: "spot", zone: "z1" });
     assert.equal(cloud.isSoldOut(spot), true);
@@ -76,7 +76,7 @@ describe("the simulated cloud", () => {
   });
 
   it("loses as many machines at birth as it is told to", () => {
-    const cloud = new CloudControl();
+    const cloud = new CloudControl(new VirtualClock(0));
     cloud.loseNext(2);
     assert.deepEqual([cloud.takeStillborn(), cloud.takeStillborn(), cloud.takeStillborn()], [true, true, false]);
   });

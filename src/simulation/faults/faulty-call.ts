@@ -27,7 +27,7 @@ export type FaultNeeds = {
 };
 export type Chances = { refused: number; throttled: number; conflict: number; lostReply: number };
 
-const READS: ReadonlySet<string> = new Set(["get", "list", "types", "drift"]);
+const READS: ReadonlySet<string> = new Set(["get", "list", "types", "drift", "receive"]);
 const LEASES = "leases.coordination.k8s.io";
 const CALLS_PER_INSTANT_MAX = 20_000;
 

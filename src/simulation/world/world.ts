@@ -1,5 +1,6 @@
 import { Random } from "../../base/random.ts";
 import { MINUTE_MS, SECOND_MS } from "../../base/time.ts";
+import type { Node } from "../../model/core.ts";
 import { NODE_CLAIMS, NODES } from "../../model/kinds.ts";
 import { NODE_POOL_LABEL } from "../../model/labels.ts";
 import { crdOf } from "../../model/resources/crd.ts";
@@ -20,6 +21,7 @@ import { VirtualClock } from "../clock/virtual-clock.ts";
 import { CloudControl } from "../cloud/cloud-control.ts";
 import { PriceMeter } from "../cloud/price-meter.ts";
 import { drawFaultMix, type FaultMix, NO_FAULTS } from "../faults/fault-mix.ts";
+import { InterruptionFault } from "../faults/interruptions.ts";
 import { JOBS } from "../workloads/kinds.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { History } from "./history.ts";
@@ -31,6 +33,7 @@ export type ProviderPorts = {
   api: KubeApi;
   clock: Clock;
   isSoldOut: CloudControl["isSoldOut"];
+  notices: CloudControl["notices"];
 };
 export type SimulateOptions = {
   seed: number;
@@ -83,11 +86,12 @@ export class World {
   readonly clock = new VirtualClock(START_MS);
   readonly server: ApiServer;
   readonly cluster: Cluster;
-  readonly cloud = new CloudControl();
+  readonly cloud = new CloudControl(this.clock);
   readonly meter: PriceMeter;
   readonly mix: FaultMix;
   readonly #history: History;
   readonly #story: Story;
+  readonly #interruptions: InterruptionFault;
   readonly #lives: ProductLives;
   readonly #judges: readonly Judge[];
   readonly #violations: Violation[] = [];
@@ -136,13 +140,13 @@ export class World {
       scale,
       tell: (line) => this.#history.tell(line),
     });
-    const { isSoldOut } = this.cloud;
+    const { isSoldOut, notices } = this.cloud;
     const drawn = random.fork("lives");
     this.#lives = new ProductLives({
       clock,
       random: drawn,
       api: server.api({ user: "karpenter" }),
-      provider: (api, ownClock) => provider({ api: stillbirths(api, this.cloud), clock: ownClock, isSoldOut }),
+      provider: (api, ownClock) => provider({ api: stillbirths(api, this.cloud), clock: ownClock, isSoldOut, notices }),
       start: product,
       processes: processes ?? drawn.between(1, 2),
       mix: () => (this.#isCalm ? { ...NO_FAULTS, latencyMaxMs: this.mix.latencyMaxMs } : this.mix),
@@ -153,16 +157,32 @@ export class World {
       tell: (line) => this.#history.tell(line),
       onBroken: (what) => this.#report("the product's own laws", what),
     });
+    this.#interruptions = new InterruptionFault({
+      clock,
+      random: random.fork("interruptions"),
+      state,
+      writer: new ClusterWriter(server, "cloud-controller-manager"),
+      kubelets,
+      cloud: this.cloud,
+      tell: (line) => this.#history.tell(line),
+    });
     this.#tick();
   }
 
   /** Lets the users and the faults do their deeds. */
   async runStory(ms = STORY_MS): Promise<void> {
     this.#story.begin();
+    this.#interruptions.begin();
     await this.clock.runFor(ms);
     this.#story.end();
+    this.#interruptions.end();
     this.#isCalm = true;
     this.#history.tell("faults: end");
+  }
+
+  /** The cloud announces that it takes the instance of this node, and does so two minutes later. */
+  takeBack(node: Node): void {
+    this.#interruptions.takeBack(node);
   }
 
   /** Every Deployment goes to zero. */
