@@ -46,10 +46,15 @@ export async function markNode(needs: Needs, { node, claim }: Candidate, purpose
 }
 
 /** Whether no pod on the node stands in the way, and every one that has to move has a place to go. */
-function holdsStill({ mirror, clock }: Needs, nodeName: string, claim: NodeClaim, { reason, moves }: Purpose): boolean {
+function holdsStill(
+  { mirror, clock, memory }: Needs,
+  nodeName: string,
+  claim: NodeClaim,
+  { reason, moves }: Purpose,
+): boolean {
   const { pods, podsByNode, podDisruptionBudgets } = mirror.live;
   const nowMs = clock.nowMs();
-  const budgets = indexBudgets(podDisruptionBudgets.values());
+  const budgets = indexBudgets(podDisruptionBudgets.values(), memory.surging());
   const here = [...(podsByNode.get(nodeName) ?? [])].map((key) => pods.get(key)).filter((pod) => pod !== undefined);
   const isForced = passesBlocks(claim, reason === "Drifted" || reason === "Expired" ? "eventual" : "graceful");
   if (!isForced && blockingPod(here, budgets, nowMs) !== undefined) return false;

@@ -1,19 +1,24 @@
 import { byText } from "../base/order.ts";
+import { settleAll } from "../base/settle-all.ts";
 import { HOUR_MS, MINUTE_MS, parseTime, SECOND_MS } from "../base/time.ts";
-import type { Node } from "../model/core.ts";
+import type { Node, Pod } from "../model/core.ts";
 import { NODE_CLAIMS } from "../model/kinds.ts";
 import { NODE_POOL_LABEL, REPLACEMENT_ANNOTATION } from "../model/labels.ts";
+import { keyOf } from "../model/object.ts";
 import { indexBudgets } from "../model/pod-disruption-budgets.ts";
+import { isActive } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { blockingPod, passesBlocks } from "../plan/disrupt/candidates.ts";
 import type { DisruptionCommand } from "../plan/disrupt/command.ts";
 import { type ReplacementRecord, readReplacementRecord } from "../plan/disrupt/replacement-record.ts";
 import { isTrue } from "../plan/lifecycle/conditions.ts";
 import { isConflict } from "../ports/kube-api.ts";
+import { listAll } from "../ports/list-all.ts";
 import { disruptionLabels } from "./claim-metrics.ts";
 import { countMovedPods } from "./count-moved-pods.ts";
 import type { Needs } from "./ports.ts";
 import { snakeCase } from "./snake-case.ts";
+import { bringUpSuccessor, noteSurgeFailure } from "./surge.ts";
 import { deleteObject } from "./write.ts";
 
 /** What the queue has to know of a command: all of it can be read from the cluster. */
@@ -21,6 +26,8 @@ type Open = Omit<ReplacementRecord, "candidates"> & {
   /** Claims that are still to be deleted. */
   left: NodeClaim[];
   startedMs: number;
+  /** Since when the successors of its pods are coming up. */
+  surgingSinceMs?: number;
   /** Of the candidates, in order. */
   nodePools: readonly string[];
 };
@@ -79,29 +86,43 @@ export class DisruptionQueue {
   }
 
   /** Goes on with what another process had begun, or with what was begun although the answers were lost. */
-  recover(): void {
-    const { nodeClaims } = this.#needs.mirror.live;
-    const underway = this.underway();
-    const forgotten = [...nodeClaims.values()].filter((claim) => isClosed(claim) && !underway.has(claim.metadata.name));
-    if (forgotten.length === 0) return;
+  async recover(): Promise<void> {
+    const { api, mirror } = this.#needs;
+    const { nodeClaims } = mirror.live;
+    if (this.#forgotten().length === 0) return;
+    // A replacement may be there that the watch has not told of yet: then the command is not void.
+    for (const claim of await listAll(api, NODE_CLAIMS)) mirror.remember(claim);
+    const forgotten = this.#forgotten();
     const seen = new Set<string>(this.#givenUp);
     for (const { metadata } of nodeClaims.values()) {
       const text = metadata.annotations?.[REPLACEMENT_ANNOTATION] ?? "";
       const record = seen.has(text) ? undefined : readReplacementRecord(text);
       seen.add(text);
-      if (record !== undefined) this.#goOn(record, forgotten, parseTime(metadata.creationTimestamp) ?? 0);
+      if (record !== undefined) await this.#goOn(record, forgotten, parseTime(metadata.creationTimestamp) ?? 0);
     }
   }
 
-  #goOn(record: ReplacementRecord, forgotten: readonly NodeClaim[], startedMs: number): void {
+  #forgotten(): NodeClaim[] {
+    const underway = this.underway();
+    const claims = [...this.#needs.mirror.live.nodeClaims.values()];
+    return claims.filter((claim) => isClosed(claim) && !underway.has(claim.metadata.name));
+  }
+
+  async #goOn(record: ReplacementRecord, forgotten: readonly NodeClaim[], startedMs: number): Promise<void> {
     const { mirror, log } = this.#needs;
     const left = forgotten.filter(({ metadata }) => record.candidates.includes(metadata.name));
-    // Some were never bought, or have failed since: the command is void, and what it closed is opened again.
-    const isWhole = record.replacements.every((name) => {
-      const claim = mirror.live.nodeClaims.get(name);
-      return claim !== undefined && claim.metadata.deletionTimestamp === undefined;
-    });
-    if (left.length === 0 || !isWhole) return;
+    if (left.length === 0) return;
+    const present = record.replacements
+      .map((name) => mirror.live.nodeClaims.get(name))
+      .filter((claim) => claim !== undefined && claim.metadata.deletionTimestamp === undefined)
+      .filter((claim) => claim !== undefined);
+    if (present.length < record.replacements.length) {
+      // Some were never bought, or have failed since: the command is void, and what it closed is opened again. Beside
+      // that, the others would be too many, also for the pool's limits.
+      const spare = present.filter((claim) => !isTrue(claim, "Initialized"));
+      await settleAll(spare.map((claim) => deleteObject(this.#needs, NODE_CLAIMS, claim)));
+      return;
+    }
     this.#hold(left, record.replacements);
     this.#open.push({ ...record, left, startedMs, nodePools: poolsOf(left) });
     log.info("going on with a disruption", { nodeclaims: left.map(({ metadata }) => metadata.name) });
@@ -142,6 +163,8 @@ export class DisruptionQueue {
     const failed = this.#failedReplacement(open);
     if (failed !== undefined) return this.#end(open, failed);
     const waitsFor = this.#unreadyReplacement(open) ?? this.#protectedPod(open);
+    const moving = waitsFor === undefined ? this.#surgingPods(open) : [];
+    if (moving.length > 0) return this.#surge(open, moving);
     if (waitsFor === undefined) {
       const results = await Promise.allSettled(open.left.map((claim) => this.#delete(open, claim)));
       open.left = open.left.filter((_, i) => results[i]?.status === "rejected");
@@ -149,6 +172,34 @@ export class DisruptionQueue {
     }
     if (clock.nowMs() - open.startedMs > this.#timeoutMs()) {
       this.#end(open, waitsFor ?? "the nodes cannot be deleted");
+    }
+  }
+
+  /** Pods that leave only when their successor is ready. */
+  #surgingPods({ left }: Open): Pod[] {
+    const { memory, mirror } = this.#needs;
+    const { pods, podsByNode } = mirror.live;
+    const surging = memory.surging();
+    if (surging.size === 0) return [];
+    return left
+      .flatMap((claim) => [...(podsByNode.get(this.#nodeOf(claim)?.metadata.name ?? "") ?? [])])
+      .map((key) => pods.get(key))
+      .filter((pod) => pod !== undefined && isActive(pod) && surging.has(pod.metadata.uid))
+      .filter((pod) => pod !== undefined);
+  }
+
+  /** Has their successors brought up. While these are not ready nothing else happens; in the end the nodes stay. */
+  async #surge(open: Open, moving: readonly Pod[]): Promise<void> {
+    const { clock, log } = this.#needs;
+    const nowMs = clock.nowMs();
+    open.surgingSinceMs ??= nowMs;
+    if (nowMs - open.surgingSinceMs > this.#timeoutMs()) {
+      for (const pod of moving) noteSurgeFailure(this.#needs, pod);
+      return this.#giveUp(open, `the successor of pod ${moving.map(keyOf)[0]} is not ready`);
+    }
+    const results = await Promise.allSettled(moving.map((pod) => bringUpSuccessor(this.#needs, pod, open.startedMs)));
+    for (const result of results) {
+      if (result.status === "rejected") log.debug("a successor is not asked for yet", { error: result.reason });
     }
   }
 
@@ -197,9 +248,9 @@ export class DisruptionQueue {
   /** While the replacement came up, a pod may have asked not to be disturbed. */
   #protectedPod({ left, reason, replacements }: Open): string | undefined {
     if (replacements.length === 0) return undefined;
-    const { mirror, clock } = this.#needs;
+    const { mirror, clock, memory } = this.#needs;
     const { pods, podsByNode, podDisruptionBudgets } = mirror.live;
-    const budgets = indexBudgets(podDisruptionBudgets.values());
+    const budgets = indexBudgets(podDisruptionBudgets.values(), memory.surging());
     for (const claim of left) {
       if (passesBlocks(claim, reason === "Drifted" || reason === "Expired" ? "eventual" : "graceful")) continue;
       const keys = podsByNode.get(this.#nodeOf(claim)?.metadata.name ?? "") ?? [];

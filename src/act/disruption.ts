@@ -20,6 +20,7 @@ import { DisruptionQueue, type QueueResult } from "./disruption-queue.ts";
 import { reportBudgets, reportEmptiness } from "./disruption-report.ts";
 import { refreshCluster, startCommand } from "./disruption-start.ts";
 import type { Needs } from "./ports.ts";
+import { refreshSurging } from "./surge.ts";
 
 /** Without any sign of change the cluster is looked at again so often. */
 const POLL_MS = 10 * SECOND_MS;
@@ -52,6 +53,7 @@ class Disruption implements Controller {
   #pools: ReadonlySet<string> = new Set();
   #lastMs = Number.NEGATIVE_INFINITY;
   #reportedMs = Number.NEGATIVE_INFINITY;
+  #surgingMs = Number.NEGATIVE_INFINITY;
 
   constructor(needs: Needs) {
     this.#needs = needs;
@@ -85,7 +87,8 @@ class Disruption implements Controller {
     this.#lastMs = this.#needs.clock.nowMs();
     this.#paused = await keepPauses(this.#needs);
     if (!isKnownWell(this.#needs)) return after(QUEUE_RETRY_MS, "what is known of the cluster is too old");
-    this.#queue.recover();
+    await this.#findSurging();
+    await this.#queue.recover();
     await this.#queue.advance();
     await this.#hearResults();
     await releaseForgotten(this.#needs, this.#queue.underway());
@@ -97,6 +100,13 @@ class Disruption implements Controller {
     return this.#queue.isIdle
       ? after(Math.min(waitMs, nextMs), "nodes may become empty")
       : after(QUEUE_RETRY_MS, "commands are under way");
+  }
+
+  async #findSurging(): Promise<void> {
+    const nowMs = this.#needs.clock.nowMs();
+    if (nowMs - this.#surgingMs < POLL_MS) return;
+    this.#surgingMs = nowMs;
+    await refreshSurging(this.#needs);
   }
 
   async #consolidate(): Promise<number> {

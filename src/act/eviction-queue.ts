@@ -1,14 +1,15 @@
-import { formatTime } from "../base/time.ts";
+import { formatTime, parseTime } from "../base/time.ts";
 import type { Node, Pod } from "../model/core.ts";
 import { PODS } from "../model/kinds.ts";
 import { keyOf } from "../model/object.ts";
 import { isEvictable } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
-import { findCondition } from "../plan/lifecycle/conditions.ts";
+import { findCondition, isTrue } from "../plan/lifecycle/conditions.ts";
 import { type DrainPlan, forcedGraceSeconds } from "../plan/terminate/drain.ts";
 import { ApiError, isConflict, isNotFound, isTooManyRequests } from "../ports/kube-api.ts";
 import { protectionEvent } from "./disruption-report.ts";
 import type { Needs } from "./ports.ts";
+import { bringUpSuccessor, isMovedBySurge } from "./surge.ts";
 
 /** A node that is drained: what for and until when. */
 export type Drain = { node: Node; claim: NodeClaim | undefined; plan: DrainPlan; deadlineMs: number | undefined };
@@ -79,6 +80,11 @@ export class EvictionQueue {
     if (!isEvictable(pod, nowMs)) {
       const event = protectionEvent(pod, nowMs);
       if (event !== undefined) events.record(event);
+      return false;
+    }
+    const isInterrupted = claim !== undefined && isTrue(claim, "Interrupted");
+    if (!isInterrupted && (await isMovedBySurge(this.#needs, pod))) {
+      await bringUpSuccessor(this.#needs, pod, parseTime(node.metadata.deletionTimestamp ?? "") ?? nowMs);
       return false;
     }
     const { name, namespace = "", uid, resourceVersion } = pod.metadata;

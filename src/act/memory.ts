@@ -1,6 +1,7 @@
 import { MINUTE_MS } from "../base/time.ts";
 import type { RegistrationRing } from "../plan/nodepool/registration-health.ts";
 import type { Memory } from "../snapshot/snapshot.ts";
+import type { SurgeOwner } from "./surge.ts";
 
 /** An answer that was lost this long ago is not waited for. */
 const ATTEMPT_MS = 5 * MINUTE_MS;
@@ -20,6 +21,10 @@ export class ActMemory {
   readonly #held = new Set<string>();
   /** By claim name. */
   readonly #prices = new Map<string, { nodePool: string; pricePerHour: number }>();
+  /** Uids of pods that leave their node only when their successor is ready. */
+  #surging: ReadonlySet<string> = new Set();
+  /** By "namespace/name" of a ReplicaSet. */
+  readonly surgeOwners = new Map<string, SurgeOwner>();
   /** By NodePool uid. */
   readonly registrations = new Map<string, RegistrationRing>();
 
@@ -78,6 +83,13 @@ export class ActMemory {
     return [...this.#boughtFor.keys()];
   }
 
+  setSurging(podUids: ReadonlySet<string>): void {
+    this.#surging = podUids;
+  }
+  surging(): ReadonlySet<string> {
+    return this.#surging;
+  }
+
   setPrice(claimName: string, price: { nodePool: string; pricePerHour: number } | undefined): void {
     if (price === undefined) this.#prices.delete(claimName);
     else this.#prices.set(claimName, price);
@@ -103,6 +115,11 @@ export class ActMemory {
     for (const [name, untilMs] of this.#nominated) if (untilMs <= nowMs) this.#nominated.delete(name);
     const expectedOn = new Map<string, string>();
     for (const [claim, pods] of this.#boughtFor) for (const uid of pods) expectedOn.set(uid, claim);
-    return { markedForDeletion: new Set(this.#marked), nominatedUntilMs: new Map(this.#nominated), expectedOn };
+    return {
+      markedForDeletion: new Set(this.#marked),
+      nominatedUntilMs: new Map(this.#nominated),
+      expectedOn,
+      surging: this.#surging,
+    };
   }
 }

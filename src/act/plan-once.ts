@@ -1,26 +1,13 @@
-import { MINUTE_MS, parseTime, SECOND_MS } from "../base/time.ts";
-import type { NodeClaim } from "../model/resources/node-claim.ts";
-import { findCondition, isTrue } from "../plan/lifecycle/conditions.ts";
+import { MINUTE_MS, parseTime } from "../base/time.ts";
 import { planProvisioning } from "../plan/provision/plan-provisioning.ts";
 import type { ProvisionPlan } from "../plan/provision/provision-plan.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
+import { hasArrived } from "./expectations.ts";
 import type { Needs } from "./ports.ts";
 import { snapshotNow } from "./snapshot-now.ts";
 
-/** So long after a node is up the scheduler has bound what was meant for it. */
-const ARRIVAL_MS = 10 * SECOND_MS;
 /** A claim that an earlier process made and that is not up after this is not waited for. */
 const INHERITED_MAX_MS = 10 * MINUTE_MS;
-
-/** Claims that were created although the answer was lost are ours; pods are no longer expected on claims whose node has been up for a while, or that are going away. */
-function refreshExpectations({ memory, mirror, clock }: Needs): void {
-  for (const name of memory.attempted()) if (mirror.live.nodeClaims.has(name)) memory.expect(name);
-  for (const name of memory.expectedClaims()) {
-    const claim = mirror.live.nodeClaims.get(name);
-    const isLost = claim === undefined || claim.metadata.deletionTimestamp !== undefined;
-    if (isLost || (hasArrived(claim, clock.nowMs()) && !memory.isHeld(name))) memory.expectNoMore(name);
-  }
-}
 
 /**
  * One plan of the present cluster. Which pods a claim was bought for is known only to the process that bought it; after a
@@ -28,7 +15,6 @@ function refreshExpectations({ memory, mirror, clock }: Needs): void {
  * be theirs: packing pods anew does not always find the packing of before.
  */
 export async function planOnce(needs: Needs): Promise<{ snapshot: Snapshot; plan: ProvisionPlan }> {
-  refreshExpectations(needs);
   const snapshot = await snapshotNow(needs);
   const plan = planProvisioning(snapshot);
   const inheritedMs = newestInherited(needs, snapshot);
@@ -55,10 +41,4 @@ function newestInherited({ memory }: Needs, { view, nowMs }: Snapshot): number |
     if (nowMs - createdMs < INHERITED_MAX_MS && createdMs > (newestMs ?? 0)) newestMs = createdMs;
   }
   return newestMs;
-}
-
-function hasArrived(claim: NodeClaim, nowMs: number): boolean {
-  if (!isTrue(claim, "Initialized")) return false;
-  const sinceMs = parseTime(findCondition(claim, "Initialized")?.lastTransitionTime ?? "") ?? 0;
-  return nowMs - sinceMs >= ARRIVAL_MS;
 }

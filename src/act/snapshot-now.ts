@@ -5,6 +5,7 @@ import type { NodePool } from "../model/resources/node-pool.ts";
 import type { CloudProvider } from "../ports/cloud-provider.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { takeSnapshot } from "../snapshot/take-snapshot.ts";
+import { refreshExpectations } from "./expectations.ts";
 import type { Needs } from "./ports.ts";
 
 /**
@@ -20,6 +21,7 @@ export async function snapshotNow(needs: Needs): Promise<Snapshot> {
     const ofPool = types[i];
     if (ofPool !== undefined) instanceTypes.set(pool.metadata.name, ofPool);
   });
+  refreshExpectations(needs);
   const nowMs = clock.nowMs();
   return takeSnapshot(mirror.view(), {
     nowMs,

@@ -188,6 +188,18 @@ export type ReplicationController = {
   metadata: ObjectMeta;
   spec: { selector?: Record<string, string> };
 };
+/** As far as its rollout goes. */
+export type Deployment = {
+  apiVersion: "apps/v1";
+  kind: "Deployment";
+  metadata: ObjectMeta;
+  spec: {
+    replicas?: number;
+    paused?: boolean;
+    strategy?: { type?: string; rollingUpdate?: { maxSurge?: number | string; maxUnavailable?: number | string } };
+    template: { metadata?: Partial<ObjectMeta> };
+  };
+};
 /** As far as their selectors go. */
 export type ReplicaSet = {
   apiVersion: "apps/v1";

@@ -2,6 +2,7 @@ import type {
   CoreEvent,
   CsiNode,
   DaemonSet,
+  Deployment,
   Lease,
   Namespace,
   Node,
@@ -76,6 +77,13 @@ export const DAEMON_SETS: Kind<DaemonSet> = {
   version: "v1",
   kind: "DaemonSet",
   plural: "daemonsets",
+  namespaced: true,
+};
+export const DEPLOYMENTS: Kind<Deployment> = {
+  group: "apps",
+  version: "v1",
+  kind: "Deployment",
+  plural: "deployments",
   namespaced: true,
 };
 export const SERVICES: Kind<Service> = {

@@ -24,6 +24,9 @@ export const REPLACEMENT_ANNOTATION = "karpenter.sh/disruption-command";
 /** On a NodePool: until when, for which reasons, and why its nodes are not disrupted. */
 export const DISRUPTION_PAUSE_ANNOTATION = "karpenter.sh/disruption-pause";
 
+/** On a pod or a NodePool, "true": where a pod cannot be spared, its successor is brought up before it leaves its node. */
+export const SURGE_ANNOTATION = "karpenter.sh/surge";
+
 export const TERMINATION_FINALIZER = "karpenter.sh/termination";
 
 export const DISRUPTED_TAINT_KEY = "karpenter.sh/disrupted";

@@ -4,10 +4,18 @@ import { matchesLabelSelector } from "./label-selector.ts";
 import { keyOf } from "./object.ts";
 import { isDisruptable, isEvictable, isReschedulable } from "./pod-predicates.ts";
 
-/** PodDisruptionBudgets by namespace, so that a pod meets only its neighbours. */
-export type BudgetIndex = ReadonlyMap<string, readonly PodDisruptionBudget[]>;
+export type BudgetIndex = {
+  /** So that a pod meets only its neighbours. */
+  readonly byNamespace: ReadonlyMap<string, readonly PodDisruptionBudget[]>;
+  /** Uids of pods whose successor is brought up first: no budget stands in their way. */
+  readonly surging: ReadonlySet<string>;
+};
 
-export function indexBudgets(budgets: Iterable<PodDisruptionBudget>): BudgetIndex {
+/** @param surging uids of pods that leave only when their successor is ready */
+export function indexBudgets(
+  budgets: Iterable<PodDisruptionBudget>,
+  surging: ReadonlySet<string> = NOBODY,
+): BudgetIndex {
   const index = new Map<string, PodDisruptionBudget[]>();
   for (const budget of budgets) {
     const namespace = budget.metadata.namespace ?? "";
@@ -16,12 +24,14 @@ export function indexBudgets(budgets: Iterable<PodDisruptionBudget>): BudgetInde
     else present.push(budget);
   }
   for (const list of index.values()) list.sort((a, b) => byText(a.metadata.name, b.metadata.name));
-  return index;
+  return { byNamespace: index, surging };
 }
 
+const NOBODY: ReadonlySet<string> = new Set();
+
 /** The budgets that select the pod, by name. An empty selector selects the whole namespace. */
-export function budgetsOf(pod: Pod, index: BudgetIndex): PodDisruptionBudget[] {
-  return (index.get(pod.metadata.namespace ?? "") ?? []).filter(({ spec }) =>
+export function budgetsOf(pod: Pod, { byNamespace }: BudgetIndex): PodDisruptionBudget[] {
+  return (byNamespace.get(pod.metadata.namespace ?? "") ?? []).filter(({ spec }) =>
     matchesLabelSelector(spec.selector, pod.metadata.labels),
   );
 }
@@ -31,7 +41,7 @@ export type BudgetBlock = { kind: "several" | "exhausted"; budgets: string[] };
 
 /** Looks at evictable pods only; the eviction API itself refuses pods with more than one budget. */
 export function budgetBlock(pod: Pod, index: BudgetIndex, nowMs: number): BudgetBlock | undefined {
-  if (!isEvictable(pod, nowMs)) return undefined;
+  if (!isEvictable(pod, nowMs) || index.surging.has(pod.metadata.uid)) return undefined;
   const budgets = budgetsOf(pod, index);
   const [budget] = budgets;
   if (budget === undefined) return undefined;
@@ -43,9 +53,21 @@ export function budgetBlock(pod: Pod, index: BudgetIndex, nowMs: number): Budget
 
 /** By what the budgets say, not by their momentary state: this pod can never be evicted. */
 export function isFullyBlocked(pod: Pod, index: BudgetIndex, nowMs: number): boolean {
-  if (!isEvictable(pod, nowMs)) return false;
+  if (!isEvictable(pod, nowMs) || index.surging.has(pod.metadata.uid)) return false;
   const budgets = budgetsOf(pod, index);
   return budgets.length > 1 || budgets.some(allowsNothing);
+}
+
+/** No patience helps: the budget allows nothing although all its pods are well, or there is more than one. */
+export function isBlockedForGood(pod: Pod, index: BudgetIndex): boolean {
+  const budgets = budgetsOf(pod, index);
+  return budgets.length > 1 || budgets.some((budget) => allowsNothing(budget) || allowsNothingWhenWell(budget));
+}
+
+function allowsNothingWhenWell({ status }: PodDisruptionBudget): boolean {
+  const { disruptionsAllowed, currentHealthy, expectedPods } = status ?? {};
+  if (disruptionsAllowed !== 0 || currentHealthy === undefined || expectedPods === undefined) return false;
+  return currentHealthy >= expectedPods;
 }
 
 /** Pods that a simulation moves when their node goes. Others wait for their owner's own decision. */

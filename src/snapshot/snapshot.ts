@@ -38,6 +38,8 @@ export type Memory = {
    * planned again. A pod with an empty name is not planned either, but takes no room.
    */
   expectedOn?: ReadonlyMap<string, string>;
+  /** Uids of pods that leave their node only when their successor is ready, so that no budget keeps them. */
+  surging?: ReadonlySet<string>;
 };
 
 /**

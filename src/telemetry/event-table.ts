@@ -53,6 +53,8 @@ export const EVENT_TABLE: readonly EventRow[] = [
   row("Warning", "InsufficientCapacityError", "NodeClaim", "the provider is sold out"),
   row("Warning", "NodeClassNotReady", "NodeClaim", "its node class cannot be launched with"),
   row("Warning", "UnregisteredTaintMissing", "NodeClaim", "its node joined without the taint that keeps pods away"),
+  row("Normal", "SurgeStarted", "Pod", "its successor is brought up before it leaves its node"),
+  { ...row("Warning", "SurgeImpossible", "Pod", "why that cannot be done"), dedupeMs: QUARTER_HOUR_MS },
   row("Warning", "SpotInterrupted", "NodeClaim Node", "the cloud takes the spot instance back"),
   row(
     "Warning",

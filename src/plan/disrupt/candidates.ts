@@ -52,7 +52,7 @@ export function findCandidates(
   underway: ReadonlySet<string>,
   disruptionClass: DisruptionClass = "graceful",
 ): Candidates {
-  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values());
+  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values(), snapshot.memory.surging);
   const expected = nodesExpectingPods(snapshot);
   const candidates: Candidate[] = [];
   const blocked: Blocked[] = [];

@@ -143,7 +143,7 @@ function homelessOf(
   members: readonly Consolidatee[],
   moves: ReadonlyMap<string, string>,
 ): Consolidatee[] {
-  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values());
+  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values(), snapshot.memory.surging);
   return members.filter(({ candidate }) =>
     candidate.pods.some((pod) => !moves.has(keyOf(pod)) && isCurrentlyReschedulable(pod, budgets, snapshot.nowMs)),
   );

@@ -93,7 +93,7 @@ function staticCommands(
 ): DisruptionCommand[] {
   const commands: DisruptionCommand[] = [];
   const limits = new Map<string, number>();
-  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values());
+  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values(), snapshot.memory.surging);
   const drifted = candidates.filter(({ claim, pool }) => pool.spec.replicas !== undefined && isTrue(claim, "Drifted"));
   for (const candidate of drifted.sort((a, b) => driftedMs(a) - driftedMs(b))) {
     const { claim, pool, pods } = candidate;

@@ -50,8 +50,8 @@ function withoutNodes(snapshot: Snapshot, leaving: ReadonlySet<string>, avoid: R
   return { ...snapshot, stateNodes };
 }
 
-function podsOn({ stateNodes, view, nowMs }: Snapshot, leaving: ReadonlySet<string>): Pod[] {
-  const budgets = indexBudgets(view.podDisruptionBudgets.values());
+function podsOn({ stateNodes, view, nowMs, memory }: Snapshot, leaving: ReadonlySet<string>): Pod[] {
+  const budgets = indexBudgets(view.podDisruptionBudgets.values(), memory.surging);
   return stateNodes
     .filter(({ claim }) => leaving.has(claim?.metadata.name ?? ""))
     .flatMap(({ podKeys }) => podKeys.map((key) => view.pods.get(key)))

@@ -47,7 +47,7 @@ function candidates(snapshot: Snapshot): readonly Pod[] {
   }
   const marked = stateNodes.filter((state) => state.markedForDeletion);
   if (marked.length === 0) return found;
-  const budgets = indexBudgets(view.podDisruptionBudgets.values());
+  const budgets = indexBudgets(view.podDisruptionBudgets.values(), memory.surging);
   for (const { podKeys, claim } of marked) {
     const isForced = isDeadlineNear(claim, nowMs);
     for (const key of podKeys) {

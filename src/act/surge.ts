@@ -1,0 +1,172 @@
+import { formatTime, MINUTE_MS, parseTime, SECOND_MS } from "../base/time.ts";
+import type { Deployment, Pod } from "../model/core.ts";
+import { DEPLOYMENTS, REPLICA_SETS } from "../model/kinds.ts";
+import { NODE_POOL_LABEL } from "../model/labels.ts";
+import { keyOf } from "../model/object.ts";
+import { type BudgetIndex, indexBudgets, isBlockedForGood } from "../model/pod-disruption-budgets.ts";
+import { optsForSurge, replicaSetOf, surgeProblem } from "../model/surge.ts";
+import { isNotFound, type Ref } from "../ports/kube-api.ts";
+import type { Needs } from "./ports.ts";
+
+/** What is known of the Deployment behind a ReplicaSet. */
+export type SurgeOwner = {
+  readMs: number;
+  /** Absent where no Deployment is behind it. */
+  deployment?: Ref;
+  replicas: number;
+  /** Why it cannot bring up a successor first; undefined: it can. */
+  problem?: string;
+  /** When it was last told to. */
+  askedMs?: number;
+  /** Until when it is not told again: its successor did not become ready. */
+  failedUntilMs?: number;
+};
+
+/** Deployments seldom change what matters here. */
+const OWNER_MS = 5 * MINUTE_MS;
+/** So many are read in one pass; the next goes on with the others. */
+const READS_MAX = 50;
+/** After a successor that did not become ready, a Deployment is left alone for so long. */
+const FAILED_MS = 30 * MINUTE_MS;
+/** As `kubectl rollout restart` writes it. */
+const RESTARTED_ANNOTATION = "kubectl.kubernetes.io/restartedAt";
+
+/**
+ * Finds the pods on our nodes that leave only when their successor is ready: those that have opted for it and are the only
+ * replica, or that no PodDisruptionBudget will ever let go.
+ */
+export async function refreshSurging(needs: Needs): Promise<void> {
+  const { memory, mirror } = needs;
+  const wishing = wishingPods(needs);
+  if (wishing.length === 0) {
+    memory.setSurging(new Set());
+    return;
+  }
+  await readOwners(needs, wishing);
+  const budgets = indexBudgets(mirror.live.podDisruptionBudgets.values());
+  memory.setSurging(new Set(wishing.filter((pod) => surges(needs, pod, budgets)).map(({ metadata }) => metadata.uid)));
+}
+
+/** Whether the pod, which a drain is about to evict, is moved by its Deployment instead. */
+export async function isMovedBySurge(needs: Needs, pod: Pod): Promise<boolean> {
+  if (!wishes(needs, pod)) return false;
+  await readOwners(needs, [pod]);
+  return surges(needs, pod, indexBudgets(needs.mirror.live.podDisruptionBudgets.values()));
+}
+
+/**
+ * Has the pod's Deployment rolled out anew, unless it was since then: its own rollout makes a successor, which cannot come
+ * to the closed node, waits until that is ready, and only then deletes the pod.
+ */
+export async function bringUpSuccessor(needs: Needs, pod: Pod, sinceMs: number): Promise<void> {
+  const { api, clock, events, log } = needs;
+  const owner = ownerOf(needs, pod);
+  if (owner?.deployment === undefined || (owner.askedMs ?? 0) >= sinceMs) return;
+  const deployment = await api.get(DEPLOYMENTS, owner.deployment);
+  const nowMs = clock.nowMs();
+  if (restartedMs(deployment) < Math.floor(sinceMs / SECOND_MS) * SECOND_MS) {
+    const annotations = { [RESTARTED_ANNOTATION]: formatTime(nowMs) };
+    const { resourceVersion } = deployment.metadata;
+    const body = { metadata: { resourceVersion }, spec: { template: { metadata: { annotations } } } };
+    await api.patch(DEPLOYMENTS, owner.deployment, { type: "merge", body });
+    const message = `Deployment ${keyOf(deployment)} brings up a successor before pod ${keyOf(pod)} leaves its node`;
+    events.record({ object: pod, type: "Normal", reason: "SurgeStarted", message });
+    log.info("restarting a deployment to move a pod", { Deployment: keyOf(deployment), Pod: keyOf(pod) });
+  }
+  owner.askedMs = nowMs;
+}
+
+/** The successor of the pod has not become ready in time: its budgets count again for a while. */
+export function noteSurgeFailure(needs: Needs, pod: Pod): void {
+  const owner = ownerOf(needs, pod);
+  if (owner !== undefined) owner.failedUntilMs = needs.clock.nowMs() + FAILED_MS;
+  needs.memory.setSurging(new Set([...needs.memory.surging()].filter((uid) => uid !== pod.metadata.uid)));
+}
+
+function wishingPods(needs: Needs): Pod[] {
+  const { nodeClaims, nodeByProviderId, podsByNode, pods } = needs.mirror.live;
+  const found: Pod[] = [];
+  for (const { status } of nodeClaims.values()) {
+    for (const key of podsByNode.get(nodeByProviderId.get(status?.providerID ?? "") ?? "") ?? []) {
+      const pod = pods.get(key);
+      if (pod !== undefined && wishes(needs, pod)) found.push(pod);
+    }
+  }
+  return found;
+}
+
+function wishes({ mirror }: Needs, pod: Pod): boolean {
+  const { nodes, nodePools } = mirror.live;
+  const poolName = nodes.get(pod.spec.nodeName ?? "")?.metadata.labels?.[NODE_POOL_LABEL];
+  return optsForSurge(pod, nodePools.get(poolName ?? ""));
+}
+
+function surges(needs: Needs, pod: Pod, budgets: BudgetIndex): boolean {
+  const owner = ownerOf(needs, pod);
+  if (owner?.deployment === undefined || needs.clock.nowMs() < (owner.failedUntilMs ?? 0)) return false;
+  if (owner.replicas !== 1 && !isBlockedForGood(pod, budgets)) return false;
+  const problem = owner.problem ?? volumeProblem(needs, pod);
+  if (problem === undefined) return true;
+  const message = `No successor can be brought up before the pod leaves its node: ${problem}`;
+  needs.events.record({ object: pod, type: "Warning", reason: "SurgeImpossible", message });
+  return false;
+}
+
+/** A volume that one node mounts cannot be on the successor's at the same time. */
+function volumeProblem({ mirror }: Needs, { metadata, spec }: Pod): string | undefined {
+  for (const { persistentVolumeClaim } of spec.volumes ?? []) {
+    if (persistentVolumeClaim === undefined) continue;
+    const key = `${metadata.namespace ?? ""}/${persistentVolumeClaim.claimName}`;
+    const modes = mirror.live.persistentVolumeClaims.get(key)?.spec.accessModes ?? [];
+    if (!modes.some((mode) => mode === "ReadWriteMany" || mode === "ReadOnlyMany")) {
+      return `the volume of PersistentVolumeClaim ${key} can be on one node only`;
+    }
+  }
+  return undefined;
+}
+
+function ownerOf({ memory }: Needs, pod: Pod): SurgeOwner | undefined {
+  return memory.surgeOwners.get(ownerKey(pod));
+}
+
+function ownerKey(pod: Pod): string {
+  return `${pod.metadata.namespace ?? ""}/${replicaSetOf(pod)?.name ?? ""}`;
+}
+
+/** Those of which nothing recent is known. What cannot be read keeps what was known of it. */
+async function readOwners(needs: Needs, pods: readonly Pod[]): Promise<void> {
+  const { memory, clock, log } = needs;
+  const nowMs = clock.nowMs();
+  const wanted = new Map(pods.map((pod) => [ownerKey(pod), pod]));
+  const stale = [...wanted].filter(([key]) => nowMs - (memory.surgeOwners.get(key)?.readMs ?? 0) >= OWNER_MS);
+  for (const [key, owner] of memory.surgeOwners) if (nowMs - owner.readMs > FAILED_MS) memory.surgeOwners.delete(key);
+  const results = await Promise.allSettled(stale.slice(0, READS_MAX).map(([, pod]) => readOwner(needs, pod)));
+  results.forEach((result, i) => {
+    const key = stale[i]?.[0] ?? "";
+    if (result.status === "rejected")
+      log.debug("a pod's owner cannot be read", { ReplicaSet: key, error: result.reason });
+    else memory.surgeOwners.set(key, { ...memory.surgeOwners.get(key), ...result.value, readMs: nowMs });
+  });
+}
+
+async function readOwner({ api }: Needs, pod: Pod): Promise<Omit<SurgeOwner, "readMs">> {
+  const namespace = pod.metadata.namespace ?? "";
+  try {
+    const set = await api.get(REPLICA_SETS, { name: replicaSetOf(pod)?.name ?? "", namespace });
+    const owner = set.metadata.ownerReferences?.find(
+      ({ kind, controller }) => kind === "Deployment" && controller === true,
+    );
+    if (owner === undefined) return { replicas: 0 };
+    const deployment = await api.get(DEPLOYMENTS, { name: owner.name, namespace });
+    const problem = surgeProblem(deployment);
+    const ref = { name: owner.name, namespace };
+    return { deployment: ref, replicas: deployment.spec.replicas ?? 1, ...(problem === undefined ? {} : { problem }) };
+  } catch (error) {
+    if (isNotFound(error)) return { replicas: 0 };
+    throw error;
+  }
+}
+
+function restartedMs({ spec }: Deployment): number {
+  return parseTime(spec.template.metadata?.annotations?.[RESTARTED_ANNOTATION] ?? "") ?? 0;
+}
