@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { parseAllDocuments } from "yaml";
+import { explainCommand } from "../apps/cli/explain.ts";
 import type { Io } from "../apps/cli/io.ts";
 import { planCommand } from "../apps/cli/plan.ts";
 import { playgroundCommand } from "../apps/playground/playground.ts";
@@ -99,12 +100,17 @@ function shows(page: string, marker: string, output: string): void {
   else assert.equal(text.slice(start, end), output, "UPDATE_DOCS=1 npm test -- tools/docs.test.ts writes it anew");
 }
 
-describe("the README shows real output", () => {
+describe("the documentation shows real output", () => {
   it("of one round of the playground", async () => {
     shows("README.md", "--once --virtual", await outputOf((io) => playgroundCommand(["--once", "--virtual"], io)));
   });
   it("of a plan for files", async () => {
     const args = ["-f", "examples/playground.yaml", "-f", "examples/shop.yaml"];
     shows("README.md", `npx karpenter plan ${args.join(" ")}`, await outputOf((io) => planCommand(args, io)));
+  });
+  it("of what budgets allow", async () => {
+    const args = ["budgets", "-f", "examples/office-hours.yaml", "--nodes", "40", "--now", "2026-03-04T12:00:00Z"];
+    const command = `npx karpenter explain ${args.join(" ")}`;
+    shows("docs/disruption.md", command, await outputOf((io) => explainCommand(args, io)));
   });
 });

@@ -16,6 +16,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "say which nodes would be bought for the pods in files",
     run: async (args, io) => (await import("./plan.ts")).planCommand(args, io),
   },
+  explain: {
+    summary: "say what budgets and pauses allow, and when",
+    run: async (args, io) => (await import("./explain.ts")).explainCommand(args, io),
+  },
   crds: {
     summary: "print the CustomResourceDefinitions",
     run: async (args, io) => (await import("./crds.ts")).crdsCommand(args, io),

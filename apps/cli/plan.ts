@@ -1,22 +1,20 @@
 import { resolve } from "node:path";
-import { stringify } from "yaml";
 import { UserError } from "../../src/base/errors.ts";
-import { parseTime } from "../../src/base/time.ts";
 import type { InstanceType } from "../../src/model/instance-type.ts";
 import { CATALOGUE_REGIONS, catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
 import { readInstanceTypesFile } from "../../src/providers/kwok/instance-types-file.ts";
 import type { PlanSettings } from "../../src/snapshot/snapshot.ts";
 import { readDefaultSpread } from "./default-spread-file.ts";
 import { asCluster } from "./file-cluster.ts";
-import { readFlags } from "./flags.ts";
+import { momentFlag, readFlags, spread } from "./flags.ts";
 import { EXIT, type Io } from "./io.ts";
 import { readManifests } from "./manifests.ts";
+import { formatFlag, printed } from "./output.ts";
 import { planJson, timedPlan } from "./plan-cluster.ts";
 import { disruptionJson, timedDisruption } from "./plan-disruption.ts";
 import { disruptionTables } from "./plan-disruption-report.ts";
 import { planTables } from "./plan-report.ts";
 import { planScenarios } from "./plan-scenarios.ts";
-import { type Report, reportMarkdown, reportText } from "./report.ts";
 
 const REGION_DEFAULT = "us-east-1";
 const USAGE = `Says which nodes would be bought for the pods in files, and why some would not get one; or, with --disruption, which
@@ -82,7 +80,7 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
     return planScenarios({ scenarios: flags.scenario, catalogs, out }, io);
   }
   if (flags.filename === undefined) throw wrongUse("there is nothing to plan: give -f FILE");
-  const format = formatOf(flags.output);
+  const format = formatFlag("plan", flags.output);
   if (!flags.disruption && (flags.steady || flags["spot-to-spot"])) {
     throw wrongUse(`--${flags.steady ? "steady" : "spot-to-spot"} goes with --disruption only`);
   }
@@ -91,7 +89,7 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
     minValuesPolicy: oneOf("min-values-policy", flags["min-values-policy"], ["Strict", "BestEffort"]),
     defaultSpread: readDefaultSpread(flags["scheduler-config"], io),
   };
-  const nowMs = momentOf(flags.now);
+  const nowMs = momentFlag("plan", flags.now);
   const instanceTypes = typesOf(flags["instance-types"], flags.region, io);
   const { objects } = await readManifests(flags.filename, io);
   const input = { objects: asCluster(objects.map(({ object }) => object)), instanceTypes, nowMs, settings };
@@ -117,57 +115,10 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
   return plan.unschedulable.length === 0 ? EXIT.fine : EXIT.findings;
 }
 
-/** "-f a b" means "-f a -f b": a shell's wildcard after -f gives all its files. */
-function spread(args: readonly string[]): string[] {
-  const result: string[] = [];
-  let flag: string | undefined;
-  for (const arg of args) {
-    if (["-f", "--filename", "--scenario"].includes(arg)) {
-      flag = arg;
-      result.push(arg);
-    } else if (arg.startsWith("-") && arg !== "-") {
-      flag = undefined;
-      result.push(arg);
-    } else {
-      if (flag !== undefined && result.at(-1) !== flag) result.push(flag);
-      result.push(arg);
-    }
-  }
-  return result;
-}
-
-const FORMATS = ["table", "json", "yaml", "markdown"] as const;
-
-function formatOf(format: string): (typeof FORMATS)[number] {
-  const known = FORMATS.find((one) => one === format);
-  if (known === undefined) throw wrongUse(`--output is "${format}", not one of ${FORMATS.join(", ")}`);
-  return known;
-}
-
-function printed(format: (typeof FORMATS)[number], json: () => unknown, report: () => Report): string {
-  switch (format) {
-    case "table":
-      return reportText(report());
-    case "markdown":
-      return reportMarkdown(report());
-    case "json":
-      return `${JSON.stringify(json(), null, 2)}\n`;
-    case "yaml":
-      return stringify(json(), { lineWidth: 0, aliasDuplicateObjects: false });
-  }
-}
-
 function oneOf<const T extends string>(name: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === value);
   if (found === undefined) throw wrongUse(`--${name} is "${value}", not one of ${allowed.join(", ")}`);
   return found;
-}
-
-function momentOf(text: string | undefined): number {
-  if (text === undefined) return Date.now();
-  const nowMs = parseTime(text);
-  if (nowMs === undefined) throw wrongUse(`--now is "${text}", not a time such as 2026-01-01T12:00:00Z`);
-  return nowMs;
 }
 
 function typesOf(file: string | undefined, region: string | undefined, io: Io): readonly InstanceType[] {

@@ -38,6 +38,7 @@ export const EVENT_TABLE: readonly EventRow[] = [
     ...row("Warning", "DriftRolloutPaused", "NodePool", "replacements of its drifted nodes fail"),
     dedupeMs: MINUTE_MS,
   },
+  { ...row("Warning", "UnreadableBudget", "NodePool", "its budgets are nonsense"), dedupeMs: QUARTER_HOUR_MS },
   row("Normal", "DisruptionPaused", "NodePool", "until when, for what and why its nodes stay"),
   row("Normal", "DisruptionResumed", "NodePool", "a pause is over"),
   row("Normal", "ConsolidationCandidate", "Node NodeClaim", "a plan would replace it"),

@@ -56,20 +56,31 @@ export function poolBudgets(snapshot: Snapshot, reason: DisruptionReason): Reado
  * The strictest active budget that applies to the reason, of `total` nodes; UNLIMITED when none does. A budget that
  * cannot be read closes the whole pool, also for other reasons: better no disruption than an unlimited one.
  */
-export function allowedDisruptions(
-  pool: NodePool,
-  reason: DisruptionReason,
-  total: number,
-  nowMs: number,
-): { allowed: number; problems: string[] } {
+export function allowedDisruptions(pool: NodePool, reason: DisruptionReason, total: number, nowMs: number): Allowance {
   const problems: string[] = [];
   let allowed = UNLIMITED;
-  for (const [index, budget] of (pool.spec.disruption?.budgets ?? DEFAULT_BUDGETS).entries()) {
+  let limitedBy: number[] = [];
+  for (const [index, budget] of budgetsOf(pool).entries()) {
     const judged = judge(budget, total, nowMs);
     if (typeof judged === "string") problems.push(`budgets[${index}]: ${judged}`);
-    else if (judged.isActive && appliesTo(budget, reason)) allowed = Math.min(allowed, judged.nodes);
+    else if (judged.isActive && appliesTo(budget, reason) && judged.nodes <= allowed) {
+      limitedBy = judged.nodes < allowed ? [index] : [...limitedBy, index];
+      allowed = judged.nodes;
+    }
   }
-  return problems.length > 0 ? { allowed: 0, problems } : { allowed, problems };
+  return problems.length > 0 ? { allowed: 0, problems, limitedBy: [] } : { allowed, problems, limitedBy };
+}
+
+export type Allowance = {
+  allowed: number;
+  problems: string[];
+  /** Places in the list of the active budgets that allow no more than this. */
+  limitedBy: readonly number[];
+};
+
+/** The pool's budgets, or the one that it has without a list. */
+export function budgetsOf(pool: NodePool): readonly Budget[] {
+  return pool.spec.disruption?.budgets ?? DEFAULT_BUDGETS;
 }
 
 /** What the CRD fills in where a pool has no list of budgets. An empty list means: no limit. */

@@ -12,6 +12,8 @@ export type PausedPool = {
   /** Empty: for all reasons. */
   reasons: readonly PausableReason[];
   message: string;
+  /** When it ends by itself; absent for one that cannot be read. */
+  untilMs?: number;
   /** The annotation cannot be read. What its writer wanted is clear all the same: nothing is disrupted. */
   isUnreadable: boolean;
 };
@@ -33,7 +35,8 @@ export function pausedPools(
       .filter((pause) => "problem" in pause || nowMs < pause.untilMs)
       .map((pause): PausedPool => {
         if (!("problem" in pause)) {
-          return { reasons: pause.reasons, message: formatDisruptionPause(pause), isUnreadable: false };
+          const { reasons, untilMs } = pause;
+          return { reasons, message: formatDisruptionPause(pause), untilMs, isUnreadable: false };
         }
         const message = `Disruption is paused: the annotation ${DISRUPTION_PAUSE_ANNOTATION} cannot be read: ${pause.problem}`;
         return { reasons: [], message, isUnreadable: true };
