@@ -28,7 +28,7 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
   const clock = realClock();
   const random = new Random(seedFromMachine());
   const sinks = openLogSinks(settings.logOutputPaths, settings.logErrorOutputPaths);
-  const ended = Promise.withResolvers<"signal" | "leadership lost" | InvariantError>();
+  const ended = Promise.withResolvers<"signal" | "leadership lost" | "clock jumped" | InvariantError>();
   const build = { version: manifest.version, goversion: `node-${process.version}`, goarch: process.arch };
   // The registry is made with the product, after the connection whose requests it counts.
   let registry: Metrics | undefined;
@@ -68,6 +68,8 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
   await close();
   if (why instanceof InvariantError) throw why;
   if (why === "leadership lost") io.err("KARP_LEADERSHIP_LOST: another process has the Lease now; this one ends\n");
+  if (why === "clock jumped")
+    io.err("KARP_CLOCK_JUMPED: the machine's clock has jumped; this process ends and begins anew\n");
   sinks.close();
   return why === "signal" && isClean ? EXIT.fine : EXIT.failure;
 }

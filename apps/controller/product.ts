@@ -32,7 +32,7 @@ export type ProductOptions = {
   /** What is running, for logs and metrics. */
   build?: { version: string; goversion: string; goarch: string; commit?: string };
   /** Nothing more can be done by this process: it must end. */
-  onFatal(why: "leadership lost" | InvariantError): void;
+  onFatal(why: "leadership lost" | "clock jumped" | InvariantError): void;
 };
 
 /** One process of Karpenter: a candidate for the Lease, at work while it holds it. */
@@ -80,6 +80,7 @@ export function startProduct(options: ProductOptions): Product {
       settings,
       ...(options.searchSteps === undefined ? {} : { searchSteps: options.searchSteps }),
       onFatal: (error) => options.onFatal(error),
+      onClockJump: () => options.onFatal("clock jumped"),
     });
   };
   metrics.beforeExposition(() => operator?.refreshMetrics());

@@ -120,7 +120,7 @@ export class EvictionQueue {
   async #forceOut({ claim, deadlineMs }: Drain, pod: Pod): Promise<boolean> {
     const { api, clock, events, metrics } = this.#needs;
     if (deadlineMs === undefined) return false;
-    const gracePeriodSeconds = forcedGraceSeconds(deadlineMs, clock.nowMs());
+    const gracePeriodSeconds = forcedGraceSeconds(deadlineMs, clock.nowMs() + (api.clockSkewMs?.() ?? 0));
     const { name, namespace = "", uid } = pod.metadata;
     const own = pod.spec.terminationGracePeriodSeconds ?? 30;
     events.record({

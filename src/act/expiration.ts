@@ -3,10 +3,12 @@ import { NODE_CLAIMS } from "../model/kinds.ts";
 import { NODE_POOL_LABEL } from "../model/labels.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { expiry } from "../plan/disrupt/expiry.ts";
-import { pausedFor, pausedPools } from "../plan/disrupt/paused-pools.ts";
+import { pausedFor } from "../plan/disrupt/paused-pools.ts";
 import { after, type Controller, onChange } from "../runtime/controller.ts";
 import { countDisrupted } from "./claim-metrics.ts";
+import { clockProblem } from "./clock-problem.ts";
 import { countMovedPods } from "./count-moved-pods.ts";
+import { pausesNow } from "./disruption-pause.ts";
 import type { Needs } from "./ports.ts";
 import { isServed } from "./snapshot-now.ts";
 import { deleteObject } from "./write.ts";
@@ -36,8 +38,8 @@ export function expirationController(needs: Needs): Controller {
   };
 }
 
-function isPaused({ mirror, settings, clock }: Needs, claim: NodeClaim): boolean {
-  const pool = mirror.live.nodePools.get(claim.metadata.labels?.[NODE_POOL_LABEL] ?? "");
-  if (pool === undefined) return false;
-  return pausedFor(pausedPools([pool], settings.disruptionPause, clock.nowMs()), "Expired").size > 0;
+function isPaused(needs: Needs, claim: NodeClaim): boolean {
+  const pool = needs.mirror.live.nodePools.get(claim.metadata.labels?.[NODE_POOL_LABEL] ?? "");
+  if (pool === undefined) return clockProblem(needs) !== undefined;
+  return pausedFor(pausesNow(needs, [pool]), "Expired").size > 0;
 }

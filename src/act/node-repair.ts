@@ -7,6 +7,7 @@ import { isSickTogether, REPAIR_RECHECK_MS, sicknessOf } from "../plan/disrupt/r
 import { after, type Controller, onChange } from "../runtime/controller.ts";
 import { workerCount } from "../runtime/worker-count.ts";
 import { countDisrupted } from "./claim-metrics.ts";
+import { CLOCK_RECHECK_MS, clockProblem } from "./clock-problem.ts";
 import { countMovedPods } from "./count-moved-pods.ts";
 import type { Needs } from "./ports.ts";
 import { snakeCase } from "./snake-case.ts";
@@ -36,6 +37,7 @@ export function nodeRepairController(needs: Needs): Controller {
       if (sickness === undefined || !isServed(provider, claim)) return onChange;
       const waitMs = sickness.dueMs - clock.nowMs();
       if (waitMs > 0) return after(Math.min(waitMs, DAY_MS), "it may get well by itself");
+      if (clockProblem(needs) !== undefined) return after(CLOCK_RECHECK_MS, "the clock is wrong");
       const pool = claim.metadata.labels?.[NODE_POOL_LABEL];
       if (isSickTogether(neighbours(needs, pool), policies)) {
         tellBlocked(needs, node, claim, pool);

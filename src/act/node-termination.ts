@@ -27,6 +27,7 @@ import { after, type Change, type Controller, type Outcome, onChange } from "../
 import { workerCount } from "../runtime/worker-count.ts";
 import { someOf } from "./create-claims.ts";
 import { EvictionQueue } from "./eviction-queue.ts";
+import { tellForeignFinalizers } from "./foreign-finalizers.ts";
 import type { Needs } from "./ports.ts";
 import { terminateInstance } from "./terminate-instance.ts";
 import { deleteObject, patchObject } from "./write.ts";
@@ -56,7 +57,8 @@ export function nodeTerminationController(needs: Needs): Controller {
       const node = needs.mirror.live.nodes.get(key);
       if (node === undefined || !isTerminating(node) || !isOurs(needs, node)) {
         evictions.forget(key);
-        return onChange;
+        const isLeft = node !== undefined && isOurs(needs, node);
+        return isLeft ? tellForeignFinalizers(needs, node).outcome : onChange;
       }
       const claim = claimOf(needs, node);
       if (claim !== undefined && claim.metadata.deletionTimestamp === undefined) {
@@ -88,7 +90,7 @@ function terminatingNodes({ mirror }: Needs, { kind, key, before, after: now }: 
     }
   })();
   const node = nodeName === undefined ? undefined : mirror.live.nodes.get(nodeName);
-  return node !== undefined && isTerminating(node) ? [node.metadata.name] : [];
+  return node?.metadata.deletionTimestamp === undefined ? [] : [node.metadata.name];
 }
 
 function isTerminating({ metadata }: Node): boolean {
@@ -123,6 +125,11 @@ async function isInstanceGone({ provider }: Needs, node: Node): Promise<boolean>
   }
 }
 
+/** By the API server's clock, as deletion times and deadlines are: ours may have jumped. */
+function serverNowMs({ api, clock }: Needs): number {
+  return clock.nowMs() + (api.clockSkewMs?.() ?? 0);
+}
+
 /** The time by which all pods are gone, whatever holds them. A text that is no time gives none: nothing is forced. */
 function deadlineOf({ events, log }: Needs, node: Node, claim: NodeClaim | undefined): number | undefined {
   const written = claim?.metadata.annotations?.[TERMINATION_TIMESTAMP_ANNOTATION];
@@ -155,11 +162,11 @@ async function close(needs: Needs, node: Node): Promise<Node> {
 }
 
 async function drain(needs: Needs, pass: Pass, evictions: EvictionQueue): Promise<Wait> {
-  const { clock, events, metrics } = needs;
+  const { events, metrics } = needs;
   const { node, deadlineMs } = pass;
   if (pass.claim !== undefined && isTrue(pass.claim, "Drained")) return undefined;
   await note(needs, pass, { type: "Drained", status: "Unknown", reason: "Draining", message: "Draining" });
-  const nowMs = clock.nowMs();
+  const nowMs = serverNowMs(needs);
   const plan = planDrain(podsOn(needs, node), nowMs, deadlineMs, forcedGraceMaxSeconds(pass.claim));
   await evictions.run({ node, claim: pass.claim, plan, deadlineMs });
   if (plan.waiting.length > 0) {
@@ -180,17 +187,18 @@ async function drain(needs: Needs, pass: Pass, evictions: EvictionQueue): Promis
 }
 
 /** Asks the server itself once more: a late watch must not end an instance with pods on it. */
-async function hasUnseenPods({ api, mirror, clock }: Needs, { node, deadlineMs }: Pass): Promise<boolean> {
+async function hasUnseenPods(needs: Needs, { node, deadlineMs }: Pass): Promise<boolean> {
+  const { api, mirror } = needs;
   const pods = await listAll(api, PODS, { fieldSelector: `spec.nodeName=${node.metadata.name}` });
   for (const pod of pods) mirror.remember(pod);
-  return planDrain(pods, clock.nowMs(), deadlineMs).waiting.length > 0;
+  return planDrain(pods, serverNowMs(needs), deadlineMs).waiting.length > 0;
 }
 
 async function detachVolumes(needs: Needs, pass: Pass): Promise<Wait> {
-  const { clock, events, mirror } = needs;
+  const { events, mirror } = needs;
   const type = "VolumesDetached";
   const { node, deadlineMs } = pass;
-  const nowMs = clock.nowMs();
+  const nowMs = serverNowMs(needs);
   const left = blockingAttachments(mirror.live, node.metadata.name, podsOn(needs, node), nowMs);
   if (left.length === 0) {
     await note(needs, pass, { type, status: "True", message: type });

@@ -2,7 +2,7 @@ import { MINUTE_MS } from "../base/time.ts";
 import { NODE_CLAIMS } from "../model/kinds.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { isTrue, NODE_CLAIM_CONDITIONS, setCondition, withConditions } from "../plan/lifecycle/conditions.ts";
-import { consistencyProblems } from "../plan/lifecycle/consistency.ts";
+import { consistencyProblems, twinProblems } from "../plan/lifecycle/consistency.ts";
 import { after, type Change, type Controller, onChange } from "../runtime/controller.ts";
 import { workerCount } from "../runtime/worker-count.ts";
 import type { Needs } from "./ports.ts";
@@ -31,7 +31,8 @@ export function nodeClaimConsistencyController(needs: Needs): Controller {
       const name = mirror.live.nodeByProviderId.get(claim.status?.providerID ?? "");
       const node = name === undefined ? undefined : mirror.live.nodes.get(name);
       if (node === undefined || !isTrue(claim, "Initialized")) return onChange;
-      const problems = consistencyProblems(claim, node);
+      const twins = [...mirror.live.nodes.values()].filter(({ spec }) => spec.providerID === claim.status?.providerID);
+      const problems = [...consistencyProblems(claim, node), ...twinProblems(twins)];
       for (const message of problems) {
         const dedupeValues = [claim.metadata.uid, message];
         events.record({ object: claim, type: "Warning", reason: "FailedConsistencyCheck", message, dedupeValues });

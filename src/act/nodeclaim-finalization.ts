@@ -10,9 +10,10 @@ import {
   ZONE_LABEL,
 } from "../model/labels.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
-import { isTrue } from "../plan/lifecycle/conditions.ts";
+import { isTrue, NODE_CLAIM_CONDITIONS, setCondition, withConditions } from "../plan/lifecycle/conditions.ts";
 import { isNotFound } from "../ports/kube-api.ts";
 import { after, type Outcome, onChange } from "../runtime/controller.ts";
+import { tellForeignFinalizers } from "./foreign-finalizers.ts";
 import type { Needs } from "./ports.ts";
 import { instanceTerminationSeconds, terminateInstance } from "./terminate-instance.ts";
 import { deleteObject, patchObject } from "./write.ts";
@@ -25,7 +26,7 @@ const NODE_POLL_MS = 5 * SECOND_MS;
  * its finalizer. Called by the claim's life cycle until the claim is gone.
  */
 export async function finalizeNodeClaim(needs: Needs, claim: NodeClaim): Promise<Outcome> {
-  if (!(claim.metadata.finalizers ?? []).includes(TERMINATION_FINALIZER)) return onChange;
+  if (!(claim.metadata.finalizers ?? []).includes(TERMINATION_FINALIZER)) return leftToOthers(needs, claim);
   const dated = await withDeadline(needs, claim);
   if (isTrue(dated, "Registered") && (await deleteNodes(needs, dated))) {
     return after(NODE_POLL_MS, "the node is being drained");
@@ -37,7 +38,16 @@ export async function finalizeNodeClaim(needs: Needs, claim: NodeClaim): Promise
   return onChange;
 }
 
-/** When all pods must be gone: written once, never moved. */
+async function leftToOthers(needs: Needs, claim: NodeClaim): Promise<Outcome> {
+  const { message, outcome } = tellForeignFinalizers(needs, claim);
+  if (message === undefined) return outcome;
+  const condition = { type: "Finalized", status: "False", reason: "ForeignFinalizer", message } as const;
+  const conditions = setCondition(claim, NODE_CLAIM_CONDITIONS, condition, needs.clock.nowMs());
+  await patchObject(needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");
+  return outcome;
+}
+
+/** When all pods must be gone: written once; only an interruption brings it forward. */
 async function withDeadline(needs: Needs, claim: NodeClaim): Promise<NodeClaim> {
   const { annotations = {}, deletionTimestamp = "" } = claim.metadata;
   const graceMs = parseDuration(claim.spec.terminationGracePeriod ?? "");
@@ -58,9 +68,12 @@ async function withDeadline(needs: Needs, claim: NodeClaim): Promise<NodeClaim> 
   return dated;
 }
 
-/** Deletes the claim's nodes; true while there are any. */
+/** Deletes the claim's nodes; true while there are any that are not drained. One that only others hold is. */
 async function deleteNodes(needs: Needs, claim: NodeClaim): Promise<boolean> {
-  const nodes = await nodesOf(needs, claim);
+  const nodes = (await nodesOf(needs, claim)).filter(
+    ({ metadata }) =>
+      metadata.deletionTimestamp === undefined || metadata.finalizers?.includes(TERMINATION_FINALIZER) === true,
+  );
   for (const node of nodes) {
     if (node.metadata.deletionTimestamp === undefined) await deleteObject(needs, NODES, node);
   }

@@ -17,6 +17,7 @@ import { isConflict } from "../ports/kube-api.ts";
 import { after, type Change, type Controller, type Outcome, onChange } from "../runtime/controller.ts";
 import { workerCount } from "../runtime/worker-count.ts";
 import { countDisrupted } from "./claim-metrics.ts";
+import { CLOCK_RECHECK_MS, clockProblem } from "./clock-problem.ts";
 import { finalizeNodeClaim } from "./nodeclaim-finalization.ts";
 import { recordRegistration } from "./nodepool-registration-health.ts";
 import type { Needs } from "./ports.ts";
@@ -61,6 +62,7 @@ async function advance(needs: Needs, claim: NodeClaim, launches: Map<string, Ins
     case "launch":
       return launch(needs, claim, launches);
     case "give-up":
+      if (clockProblem(needs) !== undefined) return after(CLOCK_RECHECK_MS, "the clock is wrong");
       await giveUp(needs, claim, step.reason);
       return onChange;
     case "write":
@@ -75,8 +77,9 @@ function claimKeys({ mirror }: Needs, { kind, key, before, after: now }: Change)
   const name = providerId === undefined ? undefined : mirror.live.claimByProviderId.get(providerId);
   const claim = name === undefined ? undefined : mirror.live.nodeClaims.get(name);
   if (claim === undefined || name === undefined) return [];
-  // A heartbeat of a node that is up changes nothing for its claim.
-  const isSettled = isTrue(claim, "Initialized") && claim.metadata.deletionTimestamp === undefined;
+  // A heartbeat of a node that is up changes nothing for its claim, but another name does.
+  const isNamed = (now ?? before)?.metadata.name === claim.status?.nodeName;
+  const isSettled = isNamed && isTrue(claim, "Initialized") && claim.metadata.deletionTimestamp === undefined;
   return isSettled ? [] : [name];
 }
 
@@ -128,7 +131,7 @@ async function launch(needs: Needs, claim: NodeClaim, launches: Map<string, Inst
 /** Shows the reason in the claim; after too long a time the claim is given up. */
 async function noteFailedLaunch(needs: Needs, claim: NodeClaim, error: unknown): Promise<void> {
   const nowMs = needs.clock.nowMs();
-  if (livenessOf(claim, nowMs).kind === "lost") {
+  if (livenessOf(claim, nowMs).kind === "lost" && clockProblem(needs) === undefined) {
     await giveUp(needs, claim, "launch_timeout");
     return;
   }
@@ -170,7 +173,11 @@ async function write(needs: Needs, claim: NodeClaim, step: Write, launches: Map<
       message: "The node joined without the taint karpenter.sh/unregistered: pods may land on it too early",
     });
   }
-  const { node } = step;
+  const { node, renamedFrom } = step;
+  if (renamedFrom !== undefined) {
+    const message = `Node ${renamedFrom} has come back as ${node?.after.metadata.name ?? ""}: the same instance under another name`;
+    events.record({ object: claim, type: "Warning", reason: "NodeRenamed", message });
+  }
   if (node !== undefined) await patchObject(needs, NODES, node.before, node.after);
   const written = await patchObject(needs, NODE_CLAIMS, claim, step.claim, "status");
   const fields = { NodeClaim: claim.metadata.name, Node: written.status?.nodeName };
@@ -178,7 +185,8 @@ async function write(needs: Needs, claim: NodeClaim, step: Write, launches: Map<
     log.info("registered nodeclaim", fields);
     countCreated(needs, claim);
     await recordRegistration(needs, written, true);
-  } else if (node !== undefined) log.info("initialized nodeclaim", fields);
+  } else if (renamedFrom !== undefined) log.info("took a renamed node over", { ...fields, renamedFrom });
+  else if (node !== undefined) log.info("initialized nodeclaim", fields);
   return step.recheckMs === undefined ? onChange : after(step.recheckMs, "the node must register in time");
 }
 

@@ -1,8 +1,10 @@
 import type { InvariantError } from "../base/errors.ts";
+import { SECOND_MS } from "../base/time.ts";
 import { NODE_CLAIMS, NODES } from "../model/kinds.ts";
 import type { Change, Controller } from "../runtime/controller.ts";
 import { type Manager, startManager } from "../runtime/manager.ts";
 import { type Mirror, startMirror } from "../watch/mirror.ts";
+import { watchClock } from "./clock-watch.ts";
 import { disruptionController } from "./disruption.ts";
 import { expirationController } from "./expiration.ts";
 import { garbageCollectionController } from "./garbage-collection.ts";
@@ -32,6 +34,8 @@ import { StatusObserver } from "./status-observer.ts";
 export type OperatorOptions = Omit<Needs, "mirror" | "memory"> & {
   /** A law of the program is broken: the process must end. Nothing new is started after this call. */
   onFatal?(error: InvariantError): void;
+  /** The machine's clock has jumped: the process must end. What it remembers with a time is wrong. */
+  onClockJump?(jumpMs: number): void;
 };
 
 export type Operator = {
@@ -46,7 +50,7 @@ export type Operator = {
 };
 
 /** Starts the mirror and all controllers. They begin to work when the mirror is complete. */
-export function startOperator({ onFatal, ...ports }: OperatorOptions): Operator {
+export function startOperator({ onFatal, onClockJump, ...ports }: OperatorOptions): Operator {
   const { api, clock, random, log, metrics, provider, settings } = ports;
   const memory = new ActMemory();
   const mirror = startMirror({
@@ -76,6 +80,10 @@ export function startOperator({ onFatal, ...ports }: OperatorOptions): Operator 
     metrics,
     ...(onFatal === undefined ? {} : { onFatal }),
   });
+  const stopWatchingClock = watchClock(clock, (jumpMs) => {
+    log.error("the clock has jumped; beginning anew", { seconds: Math.round(jumpMs / SECOND_MS) });
+    onClockJump?.(jumpMs);
+  });
   return {
     mirror,
     memory,
@@ -88,6 +96,7 @@ export function startOperator({ onFatal, ...ports }: OperatorOptions): Operator 
       observers?.pods.refresh();
     },
     async stop() {
+      stopWatchingClock();
       await manager.stop();
       stopObserving();
       await mirror.stop();

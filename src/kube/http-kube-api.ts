@@ -19,8 +19,15 @@ export type HttpKubeApiOptions = {
 };
 
 /** The KubeApi port over HTTP. */
-export function httpKubeApi(options: HttpKubeApiOptions): KubeApi {
-  const { transport, random } = options;
+export function httpKubeApi(given: HttpKubeApiOptions): KubeApi {
+  const { transport, random } = given;
+  let skewMs: number | undefined;
+  const options: CallOptions = {
+    ...given,
+    onSkew: (ms) => {
+      skewMs = ms;
+    },
+  };
   const read = <T>(kind: Kind, verb: string, path: string, timeoutMs: number): Promise<T> =>
     call<T>(options, { kind, verb }, { method: "GET", path, timeoutMs });
   const write = <T>(kind: Kind, verb: Verb, path: string, body: unknown, subresource = ""): Promise<T> =>
@@ -75,6 +82,7 @@ export function httpKubeApi(options: HttpKubeApiOptions): KubeApi {
       const body = { apiVersion: "v1", kind: "DeleteOptions", ...deleteOptions };
       await write(kind, "DELETE", objectPath(kind, ref), body);
     },
+    clockSkewMs: () => skewMs,
     act: (kind, ref, subresource, body) => write(kind, "CREATE", objectPath(kind, ref, subresource), body, subresource),
   };
 }
@@ -94,11 +102,15 @@ const PATCH_TYPES: Readonly<Record<Patch["type"], string>> = {
   apply: "application/apply-patch+yaml",
 };
 
+/** Told after every answer by how much the server's clock is ahead. */
+type CallOptions = HttpKubeApiOptions & { onSkew(ms: number): void };
+
 /** @throws ApiError for a refusal, RetryError when there was no answer */
-async function call<T>({ transport, clock, metrics }: HttpKubeApiOptions, what: What, request: ApiCall): Promise<T> {
+async function call<T>({ transport, clock, metrics, onSkew }: CallOptions, what: What, request: ApiCall): Promise<T> {
   const { group, version, plural } = what.kind;
   const startMs = clock.nowMs();
   const answer = await transport.send(request);
+  if (answer.dateMs !== undefined) onSkew(skewOf(answer.dateMs, startMs, clock.nowMs()));
   metrics?.count("client_go_request_total", { code: String(answer.code), method: request.method });
   metrics?.observe("client_go_request_duration_seconds", (clock.nowMs() - startMs) / 1_000, {
     verb: what.verb,
@@ -113,6 +125,12 @@ async function call<T>({ transport, clock, metrics }: HttpKubeApiOptions, what: 
   } catch (cause) {
     throw new RetryError(`the answer to ${request.method} ${request.path} is not JSON`, 0, cause);
   }
+}
+
+/** The answer was written at some time between; only what lies outside of it, and is more than a second, is a difference. */
+function skewOf(dateMs: number, startMs: number, endMs: number): number {
+  if (dateMs > endMs) return dateMs - endMs;
+  return dateMs + 1_000 < startMs ? dateMs - startMs : 0;
 }
 
 /** Items of a list do not say what they are: their list does. */

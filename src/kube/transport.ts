@@ -1,5 +1,6 @@
 import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from "undici";
 import { RetryError, UserError } from "../base/errors.ts";
+import { parseTime } from "../base/time.ts";
 import type { ClusterAccess, Credentials } from "./cluster-access.ts";
 import { limits } from "./limits.ts";
 
@@ -10,7 +11,13 @@ export type ApiCall = {
   body?: { text: string; contentType: string };
   timeoutMs: number;
 };
-export type Answer = { code: number; retryAfterSeconds: number | undefined; text: string };
+export type Answer = {
+  code: number;
+  retryAfterSeconds: number | undefined;
+  text: string;
+  /** When the server answered, by its own clock, in whole seconds. */
+  dateMs?: number;
+};
 export type Stream = {
   code: number;
   retryAfterSeconds: number | undefined;
@@ -99,7 +106,14 @@ export class Transport {
       });
       const text = await answer.body.text();
       const code = answer.statusCode;
-      return { code, retryAfterSeconds: retryAfter(answer.headers), text, discard: async () => undefined };
+      const dateMs = parseTime(String(answer.headers["date"] ?? ""));
+      return {
+        code,
+        retryAfterSeconds: retryAfter(answer.headers),
+        text,
+        discard: async () => undefined,
+        ...(dateMs === undefined ? {} : { dateMs }),
+      };
     });
   }
 

@@ -17,6 +17,7 @@ export function rateLimitedApi(api: KubeApi, limit: { qps: number; burst: number
   };
   return {
     watch: (kind, options, onEvent) => api.watch(kind, options, onEvent),
+    clockSkewMs: () => api.clockSkewMs?.(),
     async get(kind, ref) {
       await turn();
       return await api.get(kind, ref);

@@ -56,6 +56,8 @@ export const EVENT_TABLE: readonly EventRow[] = [
   row("Warning", "UnregisteredTaintMissing", "NodeClaim", "its node joined without the taint that keeps pods away"),
   row("Normal", "SurgeStarted", "Pod", "its successor is brought up before it leaves its node"),
   { ...row("Warning", "SurgeImpossible", "Pod", "why that cannot be done"), dedupeMs: QUARTER_HOUR_MS },
+  row("Warning", "FinalizerRemains", "Node NodeClaim", "finalizers of others keep it"),
+  row("Warning", "NodeRenamed", "NodeClaim", "its node has come back under another name"),
   row("Warning", "SpotInterrupted", "NodeClaim Node", "the cloud takes the spot instance back"),
   row(
     "Warning",

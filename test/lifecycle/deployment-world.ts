@@ -19,6 +19,16 @@ export type Wanted = {
   budget?: Record<string, unknown>;
 };
 
+/** What of a NodePool differs from one whose nodes never go by themselves. */
+export type PoolWanted = {
+  disruption?: object;
+  /** Of template.spec. */
+  template?: Record<string, unknown>;
+  annotations?: Record<string, string>;
+  /** Capacity types; default on-demand. */
+  values?: string[];
+};
+
 /** A whole cluster with the whole product in it, and nothing that a test has not put there. No story, no faults. */
 export class DeploymentWorld {
   readonly world: World;
@@ -33,15 +43,7 @@ export class DeploymentWorld {
     this.api = this.world.server.api({ user: "user" });
   }
 
-  async addPool(
-    spec: {
-      disruption?: unknown;
-      template?: Record<string, unknown>;
-      annotations?: Record<string, string>;
-      values?: string[];
-    } = {},
-    name = "default",
-  ): Promise<void> {
+  async addPool(wanted: PoolWanted = {}, name = "default"): Promise<void> {
     const nodeClassRef = { group: "karpenter.kwok.sh", kind: "KWOKNodeClass", name: "default" };
     if (name === "default") {
       await this.api.create(KWOK_NODE_CLASSES, {
@@ -52,16 +54,16 @@ export class DeploymentWorld {
       });
     }
     const requirements = [
-      { key: "karpenter.sh/capacity-type", operator: "In", values: spec.values ?? ["on-demand"] },
+      { key: "karpenter.sh/capacity-type", operator: "In", values: wanted.values ?? ["on-demand"] },
       { key: "karpenter.kwok.sh/instance-cpu", operator: "In", values: ["2"] },
     ];
     const pool = {
       apiVersion: "karpenter.sh/v1",
       kind: "NodePool",
-      metadata: { name, ...(spec.annotations === undefined ? {} : { annotations: spec.annotations }) },
+      metadata: { name, ...(wanted.annotations === undefined ? {} : { annotations: wanted.annotations }) },
       spec: {
-        disruption: { consolidateAfter: "Never", budgets: [{ nodes: "100%" }], ...(spec.disruption as object) },
-        template: { spec: { expireAfter: "Never", nodeClassRef, requirements, ...spec.template } },
+        disruption: { consolidateAfter: "Never", budgets: [{ nodes: "100%" }], ...(wanted.disruption as object) },
+        template: { spec: { expireAfter: "Never", nodeClassRef, requirements, ...wanted.template } },
       },
     };
     await this.api.create(NODE_POOLS, pool as unknown as Draft<NodePool>);

@@ -19,7 +19,9 @@ export function consolidatable(claim: NodeClaim, pool: NodePool, nowMs: number):
   const initialized = findCondition(claim, "Initialized");
   if (initialized?.status !== "True") return { kind: "no" };
   if (quietMs === 0) return { kind: "yes" };
-  const sinceMs = parseTime(claim.status?.lastPodEventTime ?? initialized.lastTransitionTime) ?? nowMs;
+  const writtenMs = parseTime(claim.status?.lastPodEventTime ?? initialized.lastTransitionTime) ?? nowMs;
+  // A time that is still to come was written by a clock that was wrong; the server's own is not.
+  const sinceMs = writtenMs <= nowMs ? writtenMs : (parseTime(claim.metadata.creationTimestamp) ?? nowMs);
   const afterMs = sinceMs + quietMs - nowMs;
   return afterMs <= 0 ? { kind: "yes" } : { kind: "not-yet", afterMs };
 }

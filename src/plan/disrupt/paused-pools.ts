@@ -14,8 +14,10 @@ export type PausedPool = {
   message: string;
   /** When it ends by itself; absent for one that cannot be read. */
   untilMs?: number;
-  /** The annotation cannot be read. What its writer wanted is clear all the same: nothing is disrupted. */
-  isUnreadable: boolean;
+  /**
+   * "UnreadablePause": the annotation cannot be read. What its writer wanted is clear all the same: nothing is disrupted.
+   */
+  cause: "Paused" | "UnreadablePause" | "WrongClock";
 };
 
 /**
@@ -36,10 +38,10 @@ export function pausedPools(
       .map((pause): PausedPool => {
         if (!("problem" in pause)) {
           const { reasons, untilMs } = pause;
-          return { reasons, message: formatDisruptionPause(pause), untilMs, isUnreadable: false };
+          return { reasons, message: formatDisruptionPause(pause), untilMs, cause: "Paused" };
         }
         const message = `Disruption is paused: the annotation ${DISRUPTION_PAUSE_ANNOTATION} cannot be read: ${pause.problem}`;
-        return { reasons: [], message, isUnreadable: true };
+        return { reasons: [], message, cause: "UnreadablePause" };
       });
     if (active.length > 0) paused.set(pool.metadata.name, active);
   }

@@ -21,3 +21,10 @@ export function consistencyProblems(claim: NodeClaim, node: Node): string[] {
       ];
     });
 }
+
+/** Nodes that say they are one and the same instance. */
+export function twinProblems(nodes: readonly Node[]): string[] {
+  if (nodes.length < 2) return [];
+  const names = nodes.map(({ metadata }) => metadata.name).sort(byText);
+  return [`nodes ${names.join(", ")} have the same provider id`];
+}

@@ -20,8 +20,11 @@ export function livenessOf(claim: NodeClaim, nowMs: number): Liveness {
 }
 
 function verdict(claim: NodeClaim, type: "Launched" | "Registered", timeoutMs: number, nowMs: number): Liveness {
-  const since = findCondition(claim, type)?.lastTransitionTime ?? claim.metadata.creationTimestamp;
-  const ms = (parseTime(since) ?? nowMs) + timeoutMs - nowMs;
+  const createdMs = parseTime(claim.metadata.creationTimestamp) ?? nowMs;
+  const writtenMs = parseTime(findCondition(claim, type)?.lastTransitionTime ?? "") ?? createdMs;
+  // A time that is still to come was written by a clock that was wrong; the server's own is not.
+  const sinceMs = writtenMs <= nowMs ? writtenMs : createdMs;
+  const ms = sinceMs + timeoutMs - nowMs;
   if (ms > 0) return { kind: "waiting", ms };
   return { kind: "lost", reason: type === "Launched" ? "launch_timeout" : "registration_timeout" };
 }

@@ -1,10 +1,10 @@
 import type { Node } from "../../model/core.ts";
-import { TERMINATION_FINALIZER } from "../../model/labels.ts";
+import { INITIALIZED_LABEL, TERMINATION_FINALIZER } from "../../model/labels.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import { isTrue, NODE_CLAIM_CONDITIONS, startedConditions, withConditions } from "./conditions.ts";
 import { planInitialization } from "./initialization.ts";
 import { type Liveness, livenessOf } from "./liveness.ts";
-import { planRegistration } from "./registration.ts";
+import { planRegistration, registeredNode } from "./registration.ts";
 
 export type LifecycleStep =
   /** The claim is being deleted. */
@@ -21,6 +21,8 @@ export type LifecycleStep =
       /** This write makes the node a registered one. */
       registers: boolean;
       taintMissing: boolean;
+      /** The node's earlier name, where it has come back under another. */
+      renamedFrom?: string;
       /** When to look again although nothing changed. */
       recheckMs: number | undefined;
     };
@@ -48,6 +50,8 @@ export function nextLifecycleStep(claim: NodeClaim, nodes: readonly Node[], nowM
 
 function afterLaunch(claim: NodeClaim, nodes: readonly Node[], nowMs: number): LifecycleStep {
   if (isTrue(claim, "Registered")) {
+    const renamed = renamedNode(claim, nodes);
+    if (renamed !== undefined) return renamed;
     const { claim: next, node } = isTrue(claim, "Initialized")
       ? { claim, node: undefined }
       : planInitialization(claim, nodes[0], nowMs);
@@ -58,6 +62,22 @@ function afterLaunch(claim: NodeClaim, nodes: readonly Node[], nowMs: number): L
   if (liveness.kind === "lost") return { do: "give-up", reason: "registration_timeout" };
   const { node, taintMissing } = registration;
   return write(registration.claim, node, node !== undefined, taintMissing, liveness);
+}
+
+/** A machine that has joined anew under another name: it is the same instance, and gets what makes it ours again. */
+function renamedNode(claim: NodeClaim, [node, second]: readonly Node[]): LifecycleStep | undefined {
+  const { nodeName: renamedFrom } = claim.status ?? {};
+  if (node === undefined || second !== undefined || renamedFrom === undefined) return undefined;
+  if (node.metadata.name === renamedFrom || node.metadata.deletionTimestamp !== undefined) return undefined;
+  const { startupTaints: _, ...spec } = claim.spec;
+  const registered = registeredNode(node, { ...claim, spec });
+  const labels = {
+    ...registered.metadata.labels,
+    ...(isTrue(claim, "Initialized") ? { [INITIALIZED_LABEL]: "true" } : {}),
+  };
+  const after: Node = { ...registered, metadata: { ...registered.metadata, labels } };
+  const named: NodeClaim = { ...claim, status: { ...claim.status, nodeName: node.metadata.name } };
+  return { ...write(named, { before: node, after }, false, false, { kind: "alive" }), renamedFrom } as LifecycleStep;
 }
 
 function write(

@@ -20,6 +20,8 @@ export class Life {
   #crashAtPoint = Number.POSITIVE_INFINITY;
   #crashAtDeed = Number.POSITIVE_INFINITY;
   #stalledUntilMs = 0;
+  /** By how much its machine's clock goes ahead of everybody else's. */
+  clockAheadMs = 0;
   #isOver = false;
 
   /** @param onCrash told where it happened, inside the call that hit the point */
@@ -104,7 +106,7 @@ export class Life {
       return () => cancel();
     };
     return {
-      nowMs: () => clock.nowMs(),
+      nowMs: () => clock.nowMs() + this.clockAheadMs,
       after,
       sleep: (ms, signal) =>
         new Promise((resolve) => {

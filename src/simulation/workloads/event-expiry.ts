@@ -8,8 +8,10 @@ export function startEventExpiry({ state, writer, loop, clock }: ControllerNeeds
   const events = state.of(EVENTS);
   const enqueue = loop.add("event-expiry", () => {
     for (const event of [...events.values()]) {
-      const lastMs = parseTime(event.lastTimestamp ?? event.metadata.creationTimestamp) ?? 0;
-      if (clock.nowMs() - lastMs > HOUR_MS) writer.delete(EVENTS, refOf(event));
+      // Whoever wrote it may have a clock that is behind.
+      const lastMs = parseTime(event.lastTimestamp ?? "") ?? 0;
+      const writtenMs = Math.max(lastMs, parseTime(event.metadata.creationTimestamp) ?? 0);
+      if (clock.nowMs() - writtenMs > HOUR_MS) writer.delete(EVENTS, refOf(event));
     }
     return 5 * MINUTE_MS;
   });

@@ -47,6 +47,7 @@ export class ProductLives {
   readonly #needs: LivesNeeds;
   readonly #slots: (Slot | undefined)[];
   #lives = 0;
+  #clockAheadMs = 0;
   #isOver = false;
 
   constructor(needs: LivesNeeds) {
@@ -61,6 +62,12 @@ export class ProductLives {
   /** How often a process was started. */
   get lives(): number {
     return this.#lives;
+  }
+
+  /** The clocks of the machines that the product runs on jump; its timers go on as they were. */
+  setClocksAhead(ms: number): void {
+    this.#clockAheadMs = ms;
+    for (const slot of this.#slots) if (slot !== undefined) slot.life.clockAheadMs = ms;
   }
 
   /** No process does anything any more. */
@@ -78,6 +85,7 @@ export class ProductLives {
       tell(`product ${number} crashes ${where}`);
       this.#restart(index, random.between(1, 20) * SECOND_MS);
     });
+    life.clockAheadMs = this.#clockAheadMs;
     const own = random.fork(`life-${number}`);
     const needs: FaultNeeds = {
       clock,

@@ -185,6 +185,12 @@ export class World {
     this.#interruptions.takeBack(node);
   }
 
+  /** The product's clocks jump: they are so far ahead of the cluster's from now on. */
+  setClocksAhead(ms: number): void {
+    this.#history.tell(`fault: the product's clocks are ${ms} ms ahead`);
+    this.#lives.setClocksAhead(ms);
+  }
+
   /** Every Deployment goes to zero. */
   leave(): void {
     this.#story.leave();
