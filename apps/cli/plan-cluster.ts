@@ -57,6 +57,7 @@ export function planJson(plan: TimedPlan): Record<string, unknown> {
       labels: claim.labels,
       cheapestPrice: claim.cheapestPrice,
       minValuesRelaxed: claim.minValuesRelaxed,
+      why: claim.why,
     })),
     existingNodes: plan.existingNodes,
     unschedulable: plan.unschedulable,

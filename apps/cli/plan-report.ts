@@ -8,7 +8,13 @@ import { count, dollars, listed, type Report, type Table } from "./report.ts";
 export function planTables(plan: TimedPlan): Report {
   return {
     headline: headline(plan),
-    tables: [claimTable(plan.newNodeClaims), priceTable(plan), nodeTable(plan), refusalTable(plan.unschedulable)],
+    tables: [
+      claimTable(plan.newNodeClaims),
+      shapeTable(plan.newNodeClaims),
+      priceTable(plan),
+      nodeTable(plan),
+      refusalTable(plan.unschedulable),
+    ],
     notes: notes(plan),
   };
 }
@@ -29,20 +35,32 @@ function headline(plan: TimedPlan): string {
 
 /** Equal purchases share a row. */
 function claimTable(claims: readonly PlannedClaim[]): Table {
-  const groups = Map.groupBy(claims, (claim) =>
-    JSON.stringify([claim.nodePool, claim.instanceTypes, claim.requirements, claim.requests, claim.pods.length]),
-  );
-  const rows = [...groups.values()]
-    .sort((a, b) => total(b) - total(a) || byText(a[0]?.name ?? "", b[0]?.name ?? ""))
-    .flatMap((group) => {
-      const [claim] = group;
-      return claim === undefined ? [] : [claimRow(claim, group.length)];
-    });
+  const rows = purchases(claims).map(({ claim, nodes }) => claimRow(claim, nodes));
   return {
     title: "To buy",
     head: ["NODES", "NODEPOOL", "CHEAPEST TYPE", "OTHERS", "CAPACITY", "ZONES", "PODS", "CPU", "MEMORY", "$/H EACH"],
     rows,
   };
+}
+
+function purchases(claims: readonly PlannedClaim[]): { claim: PlannedClaim; nodes: number }[] {
+  const groups = Map.groupBy(claims, (claim) =>
+    JSON.stringify([claim.nodePool, claim.instanceTypes, claim.requirements, claim.requests, claim.pods.length]),
+  );
+  return [...groups.values()]
+    .sort((a, b) => total(b) - total(a) || byText(a[0]?.name ?? "", b[0]?.name ?? ""))
+    .flatMap((group) => group.slice(0, 1).map((claim) => ({ claim, nodes: group.length })));
+}
+
+/** A row for each row of the purchases. */
+function shapeTable(claims: readonly PlannedClaim[]): Table {
+  const rows = purchases(claims).map(({ claim, nodes }) => [
+    String(nodes),
+    claim.instanceTypes[0] ?? "",
+    claim.why.code,
+    claim.why.reason,
+  ]);
+  return { title: "Why these nodes", head: ["NODES", "TYPE", "CODE", "REASON"], rows: listed(rows) };
 }
 
 function claimRow(claim: PlannedClaim, nodes: number): string[] {

@@ -152,6 +152,7 @@ async function createClaim(
       requests: formatResources(planned.requests),
       "instance-types": someOf(planned.instanceTypes, 5),
       pods: planned.pods.length,
+      why: planned.why.reason,
     });
     return { planned, claim, isNew: true };
   } catch (error) {

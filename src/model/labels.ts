@@ -21,6 +21,8 @@ export const TERMINATION_TIMESTAMP_ANNOTATION = "karpenter.sh/nodeclaim-terminat
 export const MIN_VALUES_RELAXED_ANNOTATION = "karpenter.sh/nodeclaim-min-values-relaxed";
 /** On a claim that was bought in place of others: which command, so that a restarted controller goes on with it. */
 export const REPLACEMENT_ANNOTATION = "karpenter.sh/disruption-command";
+/** On a claim: why it has the shape that it has. */
+export const SHAPE_REASON_ANNOTATION = "karpenter.sh/shape-reason";
 /** On a NodePool: until when, for which reasons, and why its nodes are not disrupted. */
 export const DISRUPTION_PAUSE_ANNOTATION = "karpenter.sh/disruption-pause";
 

@@ -41,7 +41,10 @@ export type Unbound = ReadonlyMap<string, string>;
  * it, and no choice of nodes can prevent that. So there need only be an order in which all are bound: the scheduler's own
  * comes from the pods' priorities and ages.
  */
-export async function letLoose(cluster: RandomCluster, plan: ProvisionPlan): Promise<{ atOnce: Unbound; best: Unbound }> {
+export async function letLoose(
+  cluster: RandomCluster,
+  plan: ProvisionPlan,
+): Promise<{ atOnce: Unbound; best: Unbound }> {
   const atOnce = await bind(cluster, plan, undefined);
   const random = new Random(7);
   let order: readonly string[] = [...plan.newNodeClaims, ...plan.existingNodes].flatMap(({ pods }) => pods);

@@ -72,56 +72,56 @@ function leftOf({ deal, packing }: DealtPacking): number {
  * deal did not count on, the deal is made again with that in mind: what others do must not leave any rule out of balance.
  */
 function packed(given: ClusterFacts, variant: DealVariant, options: SearchOptions): DealtPacking {
-  const caps = new Map<string, number>();
+  const lessons = { caps: new Map<string, number>(), avoided: new Set<string>() };
   const present = given.topology.present.map((list) => Uint8Array.from(list));
   const facts = { ...given, topology: { ...given.topology, present } };
   for (let correction = 0; ; correction += 1) {
-    const deal = dealDomains(facts, variant, caps);
+    const deal = dealDomains(facts, variant, lessons);
     const reduction = reduce(facts, deal.classes);
     const packing = searchPacking(reduction.problem, options);
-    const isNew = [learnCaps(deal, packing, caps), learnDomains(reduction, deal, packing, present)].includes(true);
+    const isNew = [
+      learnCaps(deal, packing, lessons.caps),
+      learnDomains(reduction, deal, packing, present, lessons.avoided),
+    ].includes(true);
     if (correction >= CORRECTIONS_MAX || !isNew) return { deal, reduction, packing };
   }
 }
 
-/** Marks the domains that bought nodes are in for sure, for the rules that count such nodes; true when one is news. */
-function learnDomains(reduction: Reduction, deal: Deal, packing: Packing, present: readonly Uint8Array[]): boolean {
-  const { topology } = reduction;
-  const bought = boughtDomains(reduction, packing);
+/**
+ * Finds domains that bought nodes come up in (at the cheapest offering) without any owner of a rule having counted on them,
+ * and that put the rule out of balance: pods would be refused by the scheduler. The nodes of others are to stay out of such a
+ * domain; where they cannot, it counts. True when something is news.
+ */
+function learnDomains(
+  reduction: Reduction,
+  deal: Deal,
+  packing: Packing,
+  present: readonly Uint8Array[],
+  avoided: Set<string>,
+): boolean {
+  const { topology, problem } = reduction;
+  const bought = new Set(packing.nodes.flatMap(({ shape }) => (shape < 0 ? [] : [problem.kindOf[shape] ?? 0])));
   let isNew = false;
   for (const rule of topology.rules.keys()) {
-    for (const { kind, key } of bought) {
+    const key = topology.keyOf[rule] ?? -1;
+    for (const kind of bought) {
       const value = topology.kindValue[key]?.[kind] ?? -1;
       const list = present[rule];
-      if (key !== topology.keyOf[rule] || value < 0 || list === undefined || list[value] === 1) continue;
+      if (value < 0 || list === undefined || list[value] === 1 || !isUpset(reduction, deal, rule, value)) continue;
       if (!countsKind(reduction, rule, kind) || deal.tally.isCounted(rule, value)) continue;
-      list[value] = 1;
+      const pair = `${key} ${value}`;
+      if (avoided.has(pair)) list[value] = 1;
+      avoided.add(pair);
       isNew = true;
     }
   }
   return isNew;
 }
 
-/** Kinds of bought nodes with the labels whose value some pod there leaves no choice in. */
-function boughtDomains(reduction: Reduction, { nodes }: Packing): readonly { kind: number; key: number }[] {
-  const { topology, classes, problem, table, kinds } = reduction;
-  const found = new Map<string, { kind: number; key: number }>();
-  const seen = new Set<string>();
-  for (const { shape, content } of nodes) {
-    const kind = shape < 0 ? -1 : (problem.kindOf[shape] ?? -1);
-    for (const { podClass } of content) {
-      const one = classes[podClass];
-      if (kind < 0 || one === undefined || seen.has(`${kind} ${podClass}`)) continue;
-      seen.add(`${kind} ${podClass}`);
-      const terms = one.parts.flatMap(({ levelTerms }) => levelTerms.flat());
-      const met = terms.filter((term) => kinds[kind]?.meets[term] === 1);
-      const asked = topology.keys.flatMap((name, key) =>
-        met.some((term) => table.terms[term]?.has(name)) ? [key] : [],
-      );
-      for (const key of [...one.pinned, ...asked]) found.set(`${kind} ${key}`, { kind, key });
-    }
-  }
-  return [...found.values()];
+/** True when the fullest domain of the rule has too many pods for one more domain as empty as this. */
+function isUpset({ topology }: Reduction, { tally }: Deal, rule: number, value: number): boolean {
+  const counts = tally.countsOf(rule);
+  return Math.max(0, ...counts) - (counts[value] ?? 0) > (topology.rules[rule]?.maxSkew ?? 0);
 }
 
 /** True when nodes of the kind count for the rule. */

@@ -2,10 +2,11 @@ import { byText } from "../../base/order.ts";
 import { Random } from "../../base/random.ts";
 import type { Pod } from "../../model/core.ts";
 import { isPerHostRule } from "../fit/topology-rules.ts";
+import { withoutCircles } from "./affinity-circles.ts";
 import { type Choice, capOf, type DealClass, type Dealt, type Place } from "./deal-class.ts";
 import { DomainTally } from "./domain-tally.ts";
 import { bundledClasses } from "./host-bundles.ts";
-import { packedClasses } from "./pack-dealt.ts";
+import { type AvoidedDomains, packedClasses } from "./pack-dealt.ts";
 import type { PackedClass } from "./packed-class.ts";
 import type { ClusterFacts } from "./reduce.ts";
 import type { Reason } from "./refusals.ts";
@@ -37,6 +38,9 @@ export type Deal = {
 /** How many pods at most a class may send to a place: what an earlier packing found room for. */
 export type Caps = ReadonlyMap<string, number>;
 
+/** What earlier packings taught. */
+export type Lessons = { caps: Caps; avoided: AvoidedDomains };
+
 /** Rounds in which pods that found no domain try again, as others may have opened one. */
 const ROUNDS_MAX = 5;
 
@@ -45,7 +49,9 @@ const ROUNDS_MAX = 5;
  * others wait go first. Within a class each pod takes the best place that all its rules allow; where there is none, wishes
  * are given up one after the other.
  */
-export function dealDomains(facts: ClusterFacts, variant: DealVariant, caps: Caps): Deal {
+export function dealDomains(all: ClusterFacts, variant: DealVariant, { caps, avoided }: Lessons): Deal {
+  const free = withoutCircles(all);
+  const facts = { ...all, podClasses: free.classes };
   const { classes, refused } = bundledClasses(facts);
   const table = new Dealer(facts, classes, variant, caps);
   const order = inOrder(facts, table.seats);
@@ -57,12 +63,13 @@ export function dealDomains(facts: ClusterFacts, variant: DealVariant, caps: Cap
     if (!hasProgress) table.isLate = true;
   }
   const hopeful = table.seats.filter(({ one }) => one.reach.stages.length > 0);
-  const { classes: made, placesOf } = packedClasses(facts, table.dealt);
+  const { classes: made, placesOf } = packedClasses(facts, table.dealt, avoided);
   return {
     classes: made,
     placesOf,
     tally: table.tally,
     undealt: [
+      ...free.refused,
       ...refused,
       ...hopeful.flatMap((seat) => {
         const pods = seat.one.pods.slice(seat.next * seat.one.unit);

@@ -84,11 +84,18 @@ class Bundler {
       return;
     }
     for (const anchor of this.#anchors(rule, owners)) {
-      for (const c of owners) this.#join(anchor, c);
+      this.#gather(anchor, owners, rule);
       if (anchor.members.size > 0 && !this.#bundles.includes(anchor)) this.#bundles.push(anchor);
       if (owners.every((c) => (this.#rest[c]?.length ?? 0) === 0)) break;
     }
     for (const c of owners) if (!isWish(c)) this.#refuseRest(c, rule);
+  }
+
+  /** Brings the owners to the anchor. A group of their own can only be founded by one that the rule is about. */
+  #gather(anchor: Bundle, owners: readonly number[], rule: number): void {
+    const founders = anchor.members.size > 0 ? [] : owners.filter((c) => this.#selects(rule, c));
+    for (const c of founders) this.#join(anchor, c);
+    if (anchor.members.size > 0) for (const c of owners) this.#join(anchor, c);
   }
 
   #refuseRest(c: number, rule: number): void {

@@ -42,6 +42,8 @@ describe("the NodeClaim of a planned node", () => {
       "karpenter.sh/nodepool-hash": "123",
       "karpenter.sh/nodepool-hash-version": "v3",
       "karpenter.sh/nodeclaim-min-values-relaxed": "false",
+      "karpenter.sh/shape-reason":
+        "CheapestOfAll: its cpu is 56 % full; no type that meets its requirements is cheaper",
     });
     assert.deepEqual(object.metadata.finalizers, ["karpenter.sh/termination"]);
     assert.equal(object.metadata.ownerReferences?.[0]?.blockOwnerDeletion, true);

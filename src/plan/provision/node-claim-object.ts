@@ -2,6 +2,7 @@ import {
   MIN_VALUES_RELAXED_ANNOTATION,
   NODE_POOL_HASH_ANNOTATION,
   NODE_POOL_HASH_VERSION_ANNOTATION,
+  SHAPE_REASON_ANNOTATION,
   TERMINATION_FINALIZER,
 } from "../../model/labels.ts";
 import { NODE_POOL_HASH_VERSION } from "../../model/node-pool-hash.ts";
@@ -30,6 +31,7 @@ export function nodeClaimObject(planned: PlannedClaim, pool: NodePool, poolHash:
         [NODE_POOL_HASH_ANNOTATION]: poolHash,
         [NODE_POOL_HASH_VERSION_ANNOTATION]: NODE_POOL_HASH_VERSION,
         [MIN_VALUES_RELAXED_ANNOTATION]: planned.minValuesRelaxed ? "true" : "false",
+        [SHAPE_REASON_ANNOTATION]: `${planned.why.code}: ${planned.why.reason}`,
       },
       ownerReferences: [
         {

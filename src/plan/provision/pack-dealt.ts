@@ -6,14 +6,17 @@ import type { PackedClass } from "./packed-class.ts";
 import type { ClusterFacts } from "./reduce.ts";
 import type { ClassStage } from "./stages.ts";
 
+/** Values of labels that no node is to come up with where that can be helped, as pairs of numbers "label value". */
+export type AvoidedDomains = ReadonlySet<string>;
+
 /** Dealt pods as classes to pack: those with equal needs that go to the same domains are one class, whatever their rules were. */
 export function packedClasses(
   facts: ClusterFacts,
   dealt: readonly Dealt[],
+  avoided: AvoidedDomains,
 ): { classes: readonly PackedClass[]; placesOf: ReadonlyMap<string, readonly string[]> } {
   const placesOf = new Map<string, string[]>();
   const merged = new Map<string, { made: PackedClass; pods: Pod[] }>();
-  const masks = new Map<string, readonly ClassStage[]>();
   for (const one of dealt) {
     const reach = one.one.reach;
     const key = `${reach.key}${placesText(facts, one)}`;
@@ -27,10 +30,8 @@ export function packedClasses(
       known.pods.push(...one.pods);
       continue;
     }
-    const stages = masks.get(key) ?? stagesWithin(facts, reach.stages, one);
-    masks.set(key, stages);
     const { unit, parts } = one.one;
-    const about = { unit, parts, pinned: one.keys, stages, openStages: reach.stages };
+    const about = { unit, parts, openStages: reach.stages, ...kept(facts, one, avoided) };
     merged.set(key, { made: { ...one.one.one, key, pods: [], ...about }, pods: [...one.pods] });
   }
   const classes = [...merged.keys()].sort(byText).flatMap((key) => {
@@ -48,6 +49,24 @@ function placesText({ topology }: ClusterFacts, { keys, places }: Dealt): string
     keys.map((key) => `${topology.keys[key]}=${topology.values[key]?.[place.get(key) ?? -1] ?? ""}`).join(),
   );
   return ` @${texts.sort(byText).join(" or ")}`;
+}
+
+/** The stages within the places, without nodes in avoided domains unless nothing else is left; and the labels decided. */
+function kept(facts: ClusterFacts, one: Dealt, avoided: AvoidedDomains): Pick<PackedClass, "stages" | "pinned"> {
+  const stages = stagesWithin(facts, one.one.reach.stages, one);
+  if (avoided.size === 0) return { stages, pinned: one.keys };
+  const { kindValue } = facts.topology;
+  const keys = kindValue.flatMap((_, key) => ([...avoided].some((pair) => pair.startsWith(`${key} `)) ? [key] : []));
+  const isKept = Uint8Array.from(facts.kinds, (_, k) =>
+    keys.some((key) => avoided.has(`${key} ${kindValue[key]?.[k]}`)) ? 0 : 1,
+  );
+  const fewer = stages.map(({ own, guest, ...stage }) => ({
+    ...stage,
+    own: own.map((takes, k) => (takes === 1 ? (isKept[k] ?? 0) : 0)),
+    guest: guest.map((takes, k) => (takes === 1 ? (isKept[k] ?? 0) : 0)),
+  }));
+  if (!fewer.some(({ own, bins }) => own.includes(1) || bins.includes(1))) return { stages, pinned: one.keys };
+  return { stages: fewer, pinned: [...new Set([...one.keys, ...keys])].sort((a, b) => a - b) };
 }
 
 /** The stages within the places; one that is left with nothing falls away. */

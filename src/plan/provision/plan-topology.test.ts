@@ -4,7 +4,7 @@ import type { Pod, PodSpec, TopologySpreadConstraint } from "../../model/core.ts
 import { HOSTNAME_LABEL, ZONE_LABEL } from "../../model/labels.ts";
 import { planProvisioning } from "./plan-provisioning.ts";
 import type { ProvisionPlan } from "./provision-plan.ts";
-import { clusterOf, node, nodePool, pod, pods } from "./test-cluster.ts";
+import { type ClusterSketch, clusterOf, instanceType, node, nodePool, pod, pods } from "./test-cluster.ts";
 
 const web = { labels: { app: "web" } };
 const selector = { labelSelector: { matchLabels: { app: "web" } } };
@@ -17,6 +17,15 @@ const near = (topologyKey = ZONE_LABEL, app = "web"): Pick<PodSpec, "affinity"> 
   affinity: {
     podAffinity: {
       requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector: { matchLabels: { app } } }],
+    },
+  },
+});
+const nearLabel = (key: string, value: string): Pick<PodSpec, "affinity"> => ({
+  affinity: {
+    podAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        { topologyKey: ZONE_LABEL, labelSelector: { matchLabels: { [key]: value } } },
+      ],
     },
   },
 });
@@ -51,79 +60,120 @@ const inZone = (name: string, zone: string, more = {}) => node({ name, labels: {
 const running = (name: string, on: string): Pod => pod({ name, node: on, cpu: "100m", ...web });
 
 describe("rules about zones", () => {
-  const cases: { given: string; objects: Parameters<typeof clusterOf>[0]["objects"]; want: Record<string, number> }[] =
-    [
-      {
-        given: "five pods, spread",
-        objects: [nodePool(), pods(5, { name: "p", ...web, ...spread() })],
-        want: { "zone-a": 3, "zone-b": 2 },
-      },
-      {
-        given: "minDomains beyond what there is: so many per zone as the skew allows",
-        objects: [nodePool(), pods(4, { name: "p", ...web, ...spread({ minDomains: 3 }) })],
-        want: { left: 2, "zone-a": 1, "zone-b": 1 },
-      },
-      {
-        given: "a selector that does not select the pods themselves: any zone will do",
-        objects: [nodePool(), pods(3, { name: "p", labels: { app: "other" }, ...spread() })],
-        want: { "zone-a": 3 },
-      },
-      {
-        given: "pods that run count",
-        objects: [
-          nodePool(),
-          inZone("n", "zone-a"),
-          running("r", "n"),
-          pods(3, { name: "p", cpu: 8, ...web, ...spread() }),
-        ],
-        want: { "zone-a": 1, "zone-b": 2 },
-      },
-      {
-        given: "affinity to themselves: all in one zone",
-        objects: [nodePool(), pods(9, { name: "p", cpu: 3, ...web, ...near() })],
-        want: { "zone-a": 9 },
-      },
-      {
-        given: "affinity to a pod that runs",
-        objects: [nodePool(), inZone("n", "zone-b"), running("r", "n"), pods(2, { name: "p", cpu: 8, ...near() })],
-        want: { "zone-b": 2 },
-      },
-      {
-        given: "affinity to nobody",
-        objects: [nodePool(), pods(2, { name: "p", ...near() })],
-        want: { left: 2 },
-      },
-      {
-        given: "a chain: c near b near a",
-        objects: [
-          nodePool(),
-          pod({ name: "c", labels: { app: "c" }, ...near(ZONE_LABEL, "b") }),
-          pod({ name: "b", labels: { app: "b" }, ...near(ZONE_LABEL, "a") }),
-          pod({ name: "a", labels: { app: "a" }, nodeSelector: { [ZONE_LABEL]: "zone-b" } }),
-        ],
-        want: { "zone-b": 3 },
-      },
-      {
-        given: "anti-affinity to themselves: one per zone",
-        objects: [nodePool(), pods(3, { name: "p", ...web, ...apart() })],
-        want: { left: 1, "zone-a": 1, "zone-b": 1 },
-      },
-      {
-        given: "a plain pod keeps out of the zone of one that wants it away",
-        objects: [
-          nodePool(),
-          pod({ name: "alone", nodeSelector: { [ZONE_LABEL]: "zone-a" }, ...apart() }),
-          pod({ name: "plain", ...web }),
-        ],
-        want: { "zone-a": 1, "zone-b": 1 },
-      },
-      {
-        given: "a wish to be apart is kept while it can be",
-        objects: [nodePool(), pods(4, { name: "p", ...web, ...spread({ whenUnsatisfiable: "ScheduleAnyway" }) })],
-        want: { "zone-a": 2, "zone-b": 2 },
-      },
-    ];
-  for (const { given, objects, want } of cases) it(given, () => assert.deepEqual(perZone(planOf(objects)), want));
+  const cases: (Pick<ClusterSketch, "objects" | "types"> & { given: string; want: Record<string, number> })[] = [
+    {
+      given: "five pods, spread",
+      objects: [nodePool(), pods(5, { name: "p", ...web, ...spread() })],
+      want: { "zone-a": 3, "zone-b": 2 },
+    },
+    {
+      given: "minDomains beyond what there is: so many per zone as the skew allows",
+      objects: [nodePool(), pods(4, { name: "p", ...web, ...spread({ minDomains: 3 }) })],
+      want: { left: 2, "zone-a": 1, "zone-b": 1 },
+    },
+    {
+      given: "a selector that does not select the pods themselves: any zone will do",
+      objects: [nodePool(), pods(3, { name: "p", labels: { app: "other" }, ...spread() })],
+      want: { "zone-a": 3 },
+    },
+    {
+      given: "pods that run count",
+      objects: [
+        nodePool(),
+        inZone("n", "zone-a"),
+        running("r", "n"),
+        pods(3, { name: "p", cpu: 8, ...web, ...spread() }),
+      ],
+      want: { "zone-a": 1, "zone-b": 2 },
+    },
+    {
+      given: "affinity to themselves: all in one zone",
+      objects: [nodePool(), pods(9, { name: "p", cpu: 3, ...web, ...near() })],
+      want: { "zone-a": 9 },
+    },
+    {
+      given: "affinity to a pod that runs",
+      objects: [nodePool(), inZone("n", "zone-b"), running("r", "n"), pods(2, { name: "p", cpu: 8, ...near() })],
+      want: { "zone-b": 2 },
+    },
+    {
+      given: "affinity to nobody",
+      objects: [nodePool(), pods(2, { name: "p", ...near() })],
+      want: { left: 2 },
+    },
+    {
+      given: "a chain: c near b near a",
+      objects: [
+        nodePool(),
+        pod({ name: "c", labels: { app: "c" }, ...near(ZONE_LABEL, "b") }),
+        pod({ name: "b", labels: { app: "b" }, ...near(ZONE_LABEL, "a") }),
+        pod({ name: "a", labels: { app: "a" }, nodeSelector: { [ZONE_LABEL]: "zone-b" } }),
+      ],
+      want: { "zone-b": 3 },
+    },
+    {
+      given: "a circle, a near b near a: neither could ever be bound first",
+      objects: [
+        nodePool(),
+        pod({ name: "a", labels: { app: "a" }, ...near(ZONE_LABEL, "b") }),
+        pod({ name: "b", labels: { app: "b" }, ...near(ZONE_LABEL, "a") }),
+      ],
+      want: { left: 2 },
+    },
+    {
+      given: "a circle with one that is near its like as well: that one comes first",
+      objects: [
+        nodePool(),
+        pod({ name: "a", labels: { app: "a", both: "yes" }, ...near(ZONE_LABEL, "b") }),
+        pod({ name: "b", labels: { app: "b", both: "yes" }, ...nearLabel("both", "yes") }),
+      ],
+      want: { "zone-a": 2 },
+    },
+    {
+      given:
+        "pods that fit in one zone only stay balanced: other pods' nodes do not come up in a zone they would count",
+      objects: [
+        nodePool(),
+        inZone("n", "zone-b", { cpu: 20 }),
+        pods(2, { name: "p", cpu: 9, ...web, ...spread() }),
+        pod({ name: "q", cpu: 3 }),
+      ],
+      want: { "zone-b": 3 },
+      types: [
+        instanceType({
+          name: "t",
+          cpu: 4,
+          memory: 16,
+          offerings: [
+            { zone: "zone-a", price: 0.1 },
+            { zone: "zone-b", price: 0.101 },
+          ],
+        }),
+      ],
+    },
+    {
+      given: "anti-affinity to themselves: one per zone",
+      objects: [nodePool(), pods(3, { name: "p", ...web, ...apart() })],
+      want: { left: 1, "zone-a": 1, "zone-b": 1 },
+    },
+    {
+      given: "a plain pod keeps out of the zone of one that wants it away",
+      objects: [
+        nodePool(),
+        pod({ name: "alone", nodeSelector: { [ZONE_LABEL]: "zone-a" }, ...apart() }),
+        pod({ name: "plain", ...web }),
+      ],
+      want: { "zone-a": 1, "zone-b": 1 },
+    },
+    {
+      given: "a wish to be apart is kept while it can be",
+      objects: [nodePool(), pods(4, { name: "p", ...web, ...spread({ whenUnsatisfiable: "ScheduleAnyway" }) })],
+      want: { "zone-a": 2, "zone-b": 2 },
+    },
+  ];
+  for (const { given, want, ...cluster } of cases) {
+    it(given, () => assert.deepEqual(perZone(planProvisioning(clusterOf(cluster)), { n: "zone-b" }), want));
+  }
 });
 
 describe("affinity over hosts", () => {
@@ -136,6 +186,12 @@ describe("affinity over hosts", () => {
     const many = planOf([nodePool(), pods(300, { name: "p", cpu: 1, ...web, ...near(HOSTNAME_LABEL) })]);
     assert.equal(many.newNodeClaims.length, 1);
     assert.ok(many.unschedulable.every(({ code }) => code === "PodAffinityUnsatisfiable"));
+  });
+
+  it("founds no group with a pod that its own rule is not about", () => {
+    const elsewhere = pod({ name: "p", ...near(HOSTNAME_LABEL) });
+    const huge = pod({ name: "huge", memory: "999Gi", ...web, ...near(HOSTNAME_LABEL) });
+    assert.deepEqual(planOf([nodePool(), elsewhere, huge]).newNodeClaims, []);
   });
 
   it("sends pods to the node where those run that they want", () => {

@@ -29,6 +29,7 @@ import type { Pool } from "./pools.ts";
 import type { PlannedClaim } from "./provision-plan.ts";
 import type { Reduction } from "./reduce.ts";
 import { reservationLabel } from "./reservations.ts";
+import { type ShapeFacts, shapeReason } from "./shape-reason.ts";
 
 /** A node of the packing with the pods that it got, by name. */
 export type DealtNode = { node: FilledNode; pods: readonly Pod[] };
@@ -71,6 +72,7 @@ export class ClaimMaker {
   /** By content and shape; undefined: no claim can be made of it. */
   readonly #patterns = new Map<FilledNode["content"], Map<number, ClaimPattern | undefined>>();
   readonly #open = new Map<string, OpenClaim>();
+  readonly #alone = new Map<number, number>();
 
   constructor(snapshot: Snapshot, reduction: Reduction, packing: Packing) {
     this.#snapshot = snapshot;
@@ -96,12 +98,13 @@ export class ClaimMaker {
     const poolIndex = kinds[kind]?.pool ?? 0;
     const pool = pools[poolIndex];
     if (pool === undefined) return undefined;
-    const { all, holding } = this.#opened(node, kind, pool);
+    const { all, holding, candidates } = this.#opened(node, kind, pool);
     const isEnough = (types: readonly ClaimType[]): boolean => unmetMinValues(pool, all, types).size === 0;
     const types = worthListing(holding, this.#snapshot.settings.launchPriceFactor ?? LAUNCH_PRICE_FACTOR, isEnough);
     const unmet = unmetMinValues(pool, all, types);
     const isStrict = this.#snapshot.settings.minValuesPolicy === "Strict";
-    if (types.length === 0 || (unmet.size > 0 && isStrict)) return undefined;
+    const [chosen] = types;
+    if (chosen === undefined || (unmet.size > 0 && isStrict)) return undefined;
     return {
       nodePool: pool.name,
       instanceTypes: types.map(({ name }) => name),
@@ -112,13 +115,49 @@ export class ClaimMaker {
         (kindDaemons[kind] ?? []).map(({ requests }) => requests),
       ),
       labels: labelsOf(pool, all, types, this.#snapshot.wellKnownLabels),
-      cheapestPrice: types[0]?.price ?? 0,
+      cheapestPrice: chosen.price,
       minValuesRelaxed: unmet.size > 0,
+      why: this.#why(node, kind, { candidates, chosen }),
     };
   }
 
+  #why(node: FilledNode, kind: number, choice: Pick<ShapeFacts, "candidates" | "chosen">): PlannedClaim["why"] {
+    const { kinds, classes, topology } = this.#reduction;
+    const pinnedKeys = new Set(node.content.flatMap(({ podClass }) => classes[podClass]?.pinned ?? []));
+    const apart = node.content.reduce((sum, { podClass, count }) => sum + count * this.#priceAlone(podClass), 0);
+    const isAlone = node.content.reduce((sum, { count }) => sum + count, 0) === 1;
+    const facts = {
+      ...choice,
+      need: needOfNode(this.#reduction, node),
+      apartUsdPerHour: isAlone || !Number.isFinite(apart) ? undefined : apart,
+      reservation: kinds[kind]?.reservation,
+      pinned: [...pinnedKeys].map((key) => topology.keys[key] ?? "").sort(byText),
+    };
+    return shapeReason(facts, this.#reduction);
+  }
+
+  /** The cheapest node for one of the class alone, wherever its pods may open one. */
+  #priceAlone(podClass: number): number {
+    const known = this.#alone.get(podClass);
+    if (known !== undefined) return known;
+    const { problem, stages } = this.#reduction;
+    const need = problem.need.subarray(podClass * problem.dims, (podClass + 1) * problem.dims);
+    let least = Number.POSITIVE_INFINITY;
+    for (let s = 0; s < problem.shapes; s += 1) {
+      const [price, kind] = [problem.price[s] ?? 0, problem.kindOf[s] ?? 0];
+      const isOpen = price < least && stages[podClass]?.some(({ own }) => own[kind] === 1) === true;
+      if (isOpen && need.every((amount, d) => amount <= (problem.capacity[s * problem.dims + d] ?? 0))) least = price;
+    }
+    this.#alone.set(podClass, least);
+    return least;
+  }
+
   /** The claim's requirements, and the types within them that hold the pods: as many as the pods leave open. */
-  #opened(node: FilledNode, kind: number, pool: Pool): { all: Requirements; holding: readonly ClaimType[] } {
+  #opened(
+    node: FilledNode,
+    kind: number,
+    pool: Pool,
+  ): { all: Requirements; holding: readonly ClaimType[]; candidates: readonly ClaimType[] } {
     const { kinds, shapeTable } = this.#reduction;
     const poolIndex = kinds[kind]?.pool ?? 0;
     const planned = shapeTable.typeOf[node.shape] ?? 0;
@@ -128,10 +167,10 @@ export class ClaimMaker {
     this.#open.set(id, open);
     let { all } = open;
     const holding = this.#holding(node, poolIndex, open.types);
-    if (holding.some(({ type }) => type === planned)) return { all, holding };
+    if (holding.some(({ type }) => type === planned)) return { all, holding, candidates: open.types };
     const { labels, types } = pinned(this.#reduction, kind, planned);
     for (const label of labels) all = withRequirement(all, label);
-    return { all, holding: this.#holding(node, poolIndex, types) };
+    return { all, holding: this.#holding(node, poolIndex, types), candidates: types };
   }
 
   #openClaim(terms: readonly number[], kind: number, pool: Pool): OpenClaim {

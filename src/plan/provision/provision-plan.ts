@@ -19,6 +19,8 @@ export type PlannedClaim = {
   /** The cheapest available offering that meets the requirements. */
   cheapestPrice: number;
   minValuesRelaxed: boolean;
+  /** Why this shape: a stable code, and a sentence with its numbers. */
+  why: { code: string; reason: string };
 };
 
 /** A pod that stays without a node, with a stable code and a sentence with its numbers. */

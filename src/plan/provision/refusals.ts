@@ -8,13 +8,13 @@ import {
   intersectAll,
   type Requirements,
 } from "../../model/requirements.ts";
-import { formatAmount } from "../../model/resources.ts";
 import { formatTaint, untoleratedHardTaint } from "../../model/taints.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { isSoldOut, typeMisfit } from "./columns.ts";
 import type { IdlePool, Pool } from "./pools.ts";
 import type { ClusterFacts } from "./reduce.ts";
 import { type NumberedClass, needOf, tolerates } from "./stages.ts";
+import { amountText } from "./texts.ts";
 import { nearestMiss, ruledOutText } from "./type-funnel.ts";
 
 /** A stable code, and a sentence with its numbers. */
@@ -229,10 +229,6 @@ function limitText(pool: Pool | undefined): string {
       return `${name} ${limits[name] ?? ""} (${left.split(" ")[0] ?? "0"} left before this plan)`;
     });
   return `NodePool ${pool.name}: ${parts.join(", ")}`;
-}
-
-function amountText(name: string, amount: number): string {
-  return name === "nodes" ? `${amount} nodes` : `${formatAmount(name, amount)} ${name}`;
 }
 
 /** One sentence for all pools; equal reasons are told once. */

@@ -75,5 +75,9 @@ export function bareClaim(pool: NodePool, seed: string): PlannedClaim {
     },
     cheapestPrice: 0,
     minValuesRelaxed: false,
+    why: {
+      code: "FixedNumber",
+      reason: `one of the ${pool.spec.replicas ?? 0} nodes that NodePool ${pool.metadata.name} keeps`,
+    },
   };
 }

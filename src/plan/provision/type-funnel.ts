@@ -37,7 +37,11 @@ export function nearestMiss(types: readonly KindType[], need: Float64Array): Nea
   return nearest;
 }
 
-function worstShortage(room: Float64Array, need: Float64Array): { dimension: number; has: number; shortage: number } {
+/** The dimension that is asked for most in relation to what is there; a shortage above 1 is one. */
+export function worstShortage(
+  room: Float64Array,
+  need: Float64Array,
+): { dimension: number; has: number; shortage: number } {
   const worst = { dimension: -1, has: 0, shortage: 0 };
   for (const [dimension, amount] of need.entries()) {
     const has = Math.max(room[dimension] ?? 0, 0);
