@@ -3,7 +3,7 @@ import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Instance } from "../../ports/cloud-provider.ts";
 import { isAlreadyExists, isNotFound, type KubeApi } from "../../ports/kube-api.ts";
-import { nodeNameOf, nodeOf } from "./fake-node.ts";
+import { nodeNameOf, nodeOf, providerIdOf } from "./fake-node.ts";
 
 type Join = { claim: NodeClaim; instance: Instance; attempts: number; cancel: () => void; isCancelled: boolean };
 
@@ -18,6 +18,8 @@ export class NodeJoins {
   readonly #pending = new Map<string, Join>();
   /** By claim uid: their node was there once, so a missing one is not made a second time. */
   #joined = new Set<string>();
+  /** By provider id: nodes made that no list has shown yet. */
+  readonly #fresh = new Map<string, Instance>();
 
   constructor({ api, clock }: { api: KubeApi; clock: Clock }) {
     this.#api = api;
@@ -26,6 +28,16 @@ export class NodeJoins {
 
   pending(uid: string): Instance | undefined {
     return this.#pending.get(uid)?.instance;
+  }
+
+  /** Those that a list of nodes may lack: their nodes are still to appear, or nobody has seen them since. */
+  unlisted(): readonly Instance[] {
+    return [...[...this.#pending.values()].map(({ instance }) => instance), ...this.#fresh.values()];
+  }
+
+  /** A list of nodes has these. */
+  listed(instances: ReadonlyMap<string, Instance>): void {
+    for (const providerId of this.#fresh.keys()) if (instances.has(providerId)) this.#fresh.delete(providerId);
   }
 
   hasJoined(uid: string): boolean {
@@ -48,16 +60,21 @@ export class NodeJoins {
 
   /** Makes the node now; a node of that name is that of an earlier launch of the same claim. */
   async join(claim: NodeClaim, instance: Instance): Promise<void> {
+    this.#fresh.set(instance.providerId, instance);
     try {
       await this.#api.create(NODES, nodeOf(claim, instance));
     } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
+      if (!isAlreadyExists(error)) {
+        this.#fresh.delete(instance.providerId);
+        throw error;
+      }
     }
     this.#joined.add(claim.metadata.uid);
   }
 
   /** The node will not appear; false when none was to. */
   cancel(nodeName: string): boolean {
+    this.#fresh.delete(providerIdOf(nodeName));
     for (const [uid, join] of this.#pending) {
       if (nodeNameOf(join.claim) !== nodeName) continue;
       join.isCancelled = true;

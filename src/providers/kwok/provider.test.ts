@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Random } from "../../base/random.ts";
+import { settleAll } from "../../base/settle-all.ts";
 import { formatTime } from "../../base/time.ts";
 import type { InstanceType } from "../../model/instance-type.ts";
 import { KWOK_NODE_CLASSES, NODE_CLAIMS, NODES } from "../../model/kinds.ts";
-import type { RequirementSpec } from "../../model/requirements.ts";
+import type { Draft } from "../../model/object.ts";
+import { type RequirementSpec, requirementsOf } from "../../model/requirements.ts";
 import { crdOf } from "../../model/resources/crd.ts";
 import { CUSTOM_RESOURCES } from "../../model/resources/custom-resources.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
@@ -19,7 +21,7 @@ import {
 import { createApiServer } from "../../simulation/api-server/api-server.ts";
 import { VirtualClock } from "../../simulation/clock/virtual-clock.ts";
 import { kwokInstanceType, kwokOffering } from "./instance-type.ts";
-import { type KwokProviderOptions, kwokProvider } from "./provider.ts";
+import { type KwokProvider, type KwokProviderOptions, kwokProvider } from "./provider.ts";
 
 const START_MS = 1_767_571_200_000;
 
@@ -31,6 +33,53 @@ function typeOf(name: string, cpuMilli: number, price: number): InstanceType {
   const resources = { cpu: cpuMilli, memory: 8 * 2 ** 30 };
   return kwokInstanceType({ name, architecture: "amd64", operatingSystems: ["linux"], offerings, resources });
 }
+
+/** With so many places in reservation "r1". */
+function reservedType(reservationCapacity: number): InstanceType {
+  const key = "example.com/reservation-id";
+  const inZone: RequirementSpec = { key: "topology.kubernetes.io/zone", operator: "In", values: ["zone-a"] };
+  const inReservation: RequirementSpec[] = [
+    inZone,
+    { key: "karpenter.sh/capacity-type", operator: "In", values: ["reserved"] },
+    { key, operator: "In", values: ["r1"] },
+  ];
+  const common = { zone: "zone-a", available: true };
+  const offerings = [
+    kwokOffering(
+      { ...common, capacityType: "reserved", priceUsdPerHour: 0.001, reservationId: "r1", reservationCapacity },
+      requirementsOf(inReservation),
+    ),
+    kwokOffering({ ...common, capacityType: "on-demand", priceUsdPerHour: 0.1 }),
+  ];
+  const resources = { cpu: 2_000, memory: 8 * 2 ** 30 };
+  return kwokInstanceType({
+    name: "c5.large",
+    architecture: "amd64",
+    operatingSystems: ["linux"],
+    offerings,
+    resources,
+  });
+}
+
+function claimOf(name: string): Draft<NodeClaim> {
+  return {
+    apiVersion: "karpenter.sh/v1",
+    kind: "NodeClaim",
+    metadata: { name, labels: { "karpenter.sh/nodepool": "default" } },
+    spec: {
+      nodeClassRef: { group: "karpenter.kwok.sh", kind: "KWOKNodeClass", name: "default" },
+      requirements: [],
+      resources: { requests: { cpu: "100m" } },
+    },
+  };
+}
+
+/** Places left, reservation by reservation, as the provider tells the planner. */
+async function placesOf(provider: KwokProvider): Promise<number[]> {
+  const types = await provider.instanceTypes({} as never);
+  return types.flatMap(({ offerings }) => offerings.flatMap((one) => one.reservationCapacity ?? []));
+}
+
 const TYPES = [typeOf("c5.large", 2_000, 0.1), typeOf("c5.xlarge", 4_000, 0.2)];
 
 /** A cluster with a KWOKNodeClass "default" and a provider in it. */
@@ -195,6 +244,25 @@ describe("launching", () => {
     assert.equal(second.providerId, first.providerId);
     assert.deepEqual(second.labels["node.kubernetes.io/instance-type"], "c5.large");
     assert.equal((await nodes()).length, 1);
+  });
+
+  it("fills a reservation and no more, then goes on to the next offering", async () => {
+    for (const delay of ["0s", "5s"]) {
+      const { start, api, nodes, clock } = await setUp(delay, { instanceTypes: [reservedType(2)] });
+      const provider = start();
+      const claims = await settleAll(["a", "b", "c"].map((name) => api.create(NODE_CLAIMS, claimOf(name))));
+      const launched = await settleAll(claims.map((claim) => provider.create(claim)));
+      const capacity = launched.map(({ labels }) => labels["karpenter.sh/capacity-type"]).sort();
+      assert.deepEqual(capacity, ["on-demand", "reserved", "reserved"]);
+      assert.deepEqual(await placesOf(provider), [0]);
+      await clock.runFor(10_000);
+      const inReservation = (await nodes()).filter(
+        ({ metadata }) => metadata.labels?.["karpenter.sh/capacity-type"] === "reserved",
+      );
+      assert.deepEqual([inReservation.length, await placesOf(provider), await placesOf(start())], [2, [0], [0]]);
+      await api.delete(NODES, { name: inReservation[0]?.metadata.name ?? "" });
+      assert.deepEqual(await placesOf(provider), [1]);
+    }
   });
 
   it("needs its node class, ready and staying", async () => {

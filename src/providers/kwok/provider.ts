@@ -2,7 +2,7 @@ import { byText } from "../../base/order.ts";
 import { MINUTE_MS, parseTime } from "../../base/time.ts";
 import type { Node } from "../../model/core.ts";
 import { parseDuration } from "../../model/duration.ts";
-import type { InstanceType } from "../../model/instance-type.ts";
+import type { InstanceType, Offering } from "../../model/instance-type.ts";
 import { KWOK_NODE_CLASSES, NODE_CLAIMS, NODES } from "../../model/kinds.ts";
 import { INSTANCE_TYPE_LABEL, WELL_KNOWN_LABELS, ZONE_LABEL } from "../../model/labels.ts";
 import { formatRequirements, requirementsOf } from "../../model/requirements.ts";
@@ -26,6 +26,7 @@ import { chosenInstance, instanceOf, launchedInstance, nodeNameOf, nodeNameOfId 
 import { labelledNotices } from "./labelled-notices.ts";
 import { KWOK_GROUP } from "./labels.ts";
 import { NodeJoins } from "./node-joins.ts";
+import { NO_PLACES_TAKEN, type PlacesTaken, placesLeft, placesTaken, reservationLabels } from "./reservation-places.ts";
 import { type OfferingName, UnavailableOfferings } from "./unavailable-offerings.ts";
 
 export type KwokProviderOptions = {
@@ -60,7 +61,8 @@ export function kwokProvider({
   const joins = new NodeJoins({ api, clock });
   const unavailable = new UnavailableOfferings(clock);
   const isGone = (offering: OfferingName): boolean => unavailable.has(offering) || isSoldOut(offering);
-  const needs: Needs = { api, clock, joins, instanceTypes, isSoldOut: isGone };
+  const reservationKeys = reservationLabels(instanceTypes);
+  const needs: Needs = { api, clock, joins, instanceTypes, isSoldOut: isGone, reservationKeys };
   const presentTypes = typesNow(needs);
   return {
     name: "kwok",
@@ -71,7 +73,7 @@ export function kwokProvider({
     delete: (claim) => terminate(needs, claim),
     get: (providerId) => find(needs, providerId),
     list: () => list(needs),
-    instanceTypes: async () => presentTypes(),
+    instanceTypes: async () => presentTypes((await listForPlaces(needs))()),
     driftReason: async () => undefined,
     interruptions: interruptionsOf(notices, unavailable),
     stop: () => joins.stop(),
@@ -84,7 +86,10 @@ const REPAIR_POLICIES: readonly RepairPolicy[] = ["False", "Unknown"].map((condi
   tolerationMs: 10 * MINUTE_MS,
 }));
 
-type Needs = Required<Omit<KwokProviderOptions, "notices">> & { joins: NodeJoins };
+type Needs = Required<Omit<KwokProviderOptions, "notices">> & {
+  joins: NodeJoins;
+  reservationKeys: readonly string[];
+};
 
 /** A spot offering that is taken from one instance is not sold for a while. */
 function interruptionsOf(notices: NoticeQueue, unavailable: UnavailableOfferings): Interruptions {
@@ -121,8 +126,15 @@ async function create(needs: Needs, claim: NodeClaim): Promise<Instance> {
   if (before !== undefined) return before;
   const requirements = requirementsOf(claim.spec.requirements);
   const requests = parseResources(claim.spec.resources?.requests);
-  const choice = cheapestOffering(needs.instanceTypes, requirements, requests, ({ type, offering }) =>
-    needs.isSoldOut({ instanceType: type.name, zone: offering.zone, capacityType: offering.capacityType }),
+  const takenNow = await listForPlaces(needs);
+  const taken = takenNow();
+  const choice = cheapestOffering(
+    needs.instanceTypes,
+    requirements,
+    requests,
+    ({ type: { name: instanceType }, offering }) =>
+      needs.isSoldOut({ instanceType, zone: offering.zone, capacityType: offering.capacityType }) ||
+      placesLeft(offering, taken) === 0,
   );
   if (choice === undefined) {
     throw new InsufficientCapacityError(`no offering is available for ${formatRequirements(requirements)}`);
@@ -131,6 +143,14 @@ async function create(needs: Needs, claim: NodeClaim): Promise<Instance> {
   if (delayMs === 0) await joins.join(claim, instance);
   else joins.schedule(claim, instance, delayMs);
   return instance;
+}
+
+/** Where some type is in a reservation: what the instances there are, and what to count of them. */
+async function listForPlaces(needs: Needs): Promise<() => PlacesTaken> {
+  if (needs.reservationKeys.length === 0) return () => NO_PLACES_TAKEN;
+  const listed = await list(needs);
+  // Launches go on meanwhile: they are counted at the moment of the choice.
+  return () => placesTaken([...listed, ...needs.joins.unlisted()], needs.reservationKeys);
 }
 
 async function readyClass({ api }: Needs, claim: NodeClaim): Promise<KwokNodeClass> {
@@ -216,6 +236,7 @@ async function list(needs: Needs): Promise<Instance[]> {
     const instance = await resumed(needs, claim);
     if (instance !== undefined) instances.set(providerID, instance);
   }
+  joins.listed(instances);
   joins.keepOnly(new Set(claims.map(({ metadata }) => metadata.uid)));
   return [...instances.values()].sort((a, b) => byText(a.providerId, b.providerId));
 }
@@ -253,24 +274,28 @@ async function delayOf({ api }: Needs, className: string): Promise<number> {
 }
 
 /** The types as they can be bought now. While nothing changes the very same list, so that a planner can keep its own. */
-function typesNow({ instanceTypes, isSoldOut }: Needs): () => readonly InstanceType[] {
+function typesNow({ instanceTypes, isSoldOut }: Needs): (taken: PlacesTaken) => readonly InstanceType[] {
   let last = instanceTypes;
-  return () => {
-    const next = instanceTypes.map((type, i) => typeNow(type, last[i] ?? type, isSoldOut));
+  return (taken) => {
+    const next = instanceTypes.map((type, i) => typeNow(type, last[i] ?? type, { isSoldOut, taken }));
     if (next.some((type, i) => type !== last[i])) last = next;
     return last;
   };
 }
 
-function typeNow(type: InstanceType, last: InstanceType, isSoldOut: Needs["isSoldOut"]): InstanceType {
-  const isAvailable = type.offerings.map(
-    ({ available, zone, capacityType }) => available && !isSoldOut({ instanceType: type.name, zone, capacityType }),
-  );
-  for (const known of [last, type]) {
-    if (known.offerings.every(({ available }, i) => available === isAvailable[i])) return known;
-  }
-  return {
-    ...type,
-    offerings: type.offerings.map((offering, i) => ({ ...offering, available: isAvailable[i] === true })),
-  };
+function typeNow(
+  type: InstanceType,
+  last: InstanceType,
+  { isSoldOut, taken }: Pick<Needs, "isSoldOut"> & { taken: PlacesTaken },
+): InstanceType {
+  const offerings = type.offerings.map((offering): Offering => {
+    const { zone, capacityType } = offering;
+    const available = offering.available && !isSoldOut({ instanceType: type.name, zone, capacityType });
+    const reservationCapacity = placesLeft(offering, taken);
+    return { ...offering, available, ...(reservationCapacity === undefined ? {} : { reservationCapacity }) };
+  });
+  const isAsKnown = ({ available, reservationCapacity }: Offering, i: number): boolean =>
+    available === offerings[i]?.available && reservationCapacity === offerings[i]?.reservationCapacity;
+  const known = [last, type].find((one) => one.offerings.every(isAsKnown));
+  return known ?? { ...type, offerings };
 }
