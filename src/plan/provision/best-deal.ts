@@ -2,7 +2,7 @@ import { untoleratedHardTaint } from "../../model/taints.ts";
 import { requiredTerms } from "../fit/levels.ts";
 import type { DealVariant } from "./deal-domains.ts";
 import { type Deal, dealDomains } from "./deal-domains.ts";
-import { type Packing, priceOf } from "./packing-problem.ts";
+import { type FilledNode, type Packing, priceOf } from "./packing-problem.ts";
 import { type SearchOptions, searchPacking } from "./packing-search.ts";
 import { type ClusterFacts, type Reduction, reduce } from "./reduce.ts";
 
@@ -88,9 +88,9 @@ function packed(given: ClusterFacts, variant: DealVariant, options: SearchOption
 }
 
 /**
- * Finds domains that bought nodes come up in (at the cheapest offering) without any owner of a rule having counted on them,
- * and that put the rule out of balance: pods would be refused by the scheduler. The nodes of others are to stay out of such a
- * domain; where they cannot, it counts. True when something is news.
+ * Finds domains that bought nodes may come up in without any owner of a rule having counted on them, and that put the rule
+ * out of balance: pods would be refused by the scheduler. The nodes of others are to stay out of such a domain; where they
+ * cannot, it counts. True when something is news.
  */
 function learnDomains(
   reduction: Reduction,
@@ -99,16 +99,15 @@ function learnDomains(
   present: readonly Uint8Array[],
   avoided: Set<string>,
 ): boolean {
-  const { topology, problem } = reduction;
-  const bought = new Set(packing.nodes.flatMap(({ shape }) => (shape < 0 ? [] : [problem.kindOf[shape] ?? 0])));
+  const { topology, kinds } = reduction;
   let isNew = false;
-  for (const rule of topology.rules.keys()) {
+  for (const [rule, list] of present.entries()) {
     const key = topology.keyOf[rule] ?? -1;
-    for (const kind of bought) {
+    for (const kind of kinds.keys()) {
       const value = topology.kindValue[key]?.[kind] ?? -1;
-      const list = present[rule];
-      if (value < 0 || list === undefined || list[value] === 1 || !isUpset(reduction, deal, rule, value)) continue;
+      if (value < 0 || list[value] === 1 || !isUpset(reduction, deal, rule, value)) continue;
       if (!countsKind(reduction, rule, kind) || deal.tally.isCounted(rule, value)) continue;
+      if (!packing.nodes.some((node) => mayBe(reduction, node, kind))) continue;
       const pair = `${key} ${value}`;
       if (avoided.has(pair)) list[value] = 1;
       avoided.add(pair);
@@ -120,8 +119,25 @@ function learnDomains(
 
 /** True when the fullest domain of the rule has too many pods for one more domain as empty as this. */
 function isUpset({ topology }: Reduction, { tally }: Deal, rule: number, value: number): boolean {
+  const about = topology.rules[rule];
+  if (about?.kind !== "spread") return false;
   const counts = tally.countsOf(rule);
-  return Math.max(0, ...counts) - (counts[value] ?? 0) > (topology.rules[rule]?.maxSkew ?? 0);
+  return counts.some((count) => count - (counts[value] ?? 0) > about.maxSkew);
+}
+
+/** True when the claim that is made of the node may be launched as one of the kind. */
+function mayBe(
+  { problem, kinds, classes, topology }: Reduction,
+  { shape, content }: FilledNode,
+  kind: number,
+): boolean {
+  const planned = shape < 0 ? -1 : (problem.kindOf[shape] ?? -1);
+  if (planned < 0 || kinds[planned]?.pool !== kinds[kind]?.pool) return false;
+  return content.every(({ podClass }) => {
+    const { stages = [], pinned = [] } = classes[podClass] ?? {};
+    const isPinned = pinned.every((key) => topology.kindValue[key]?.[kind] === topology.kindValue[key]?.[planned]);
+    return isPinned && stages.some(({ guest }) => guest[kind] === 1);
+  });
 }
 
 /** True when nodes of the kind count for the rule. */
