@@ -50,6 +50,7 @@ describe("karpenter crds", () => {
       ]);
       assert.match(await readFile(join(folder, "new/crds", files[3] ?? ""), "utf8"), /kind: NodePool\n/);
       await assert.rejects(run(["--out", join(folder, "new/crds", files[0] ?? "")]), { code: "KARP_CANNOT_WRITE" });
+      await assert.rejects(run(["--out", "/proc/x"]), { code: "KARP_CANNOT_WRITE" });
     } finally {
       await rm(folder, { recursive: true });
     }

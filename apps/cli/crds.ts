@@ -1,11 +1,11 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { stringify } from "yaml";
-import { UserError } from "../../src/base/errors.ts";
 import { crdOf } from "../../src/model/resources/crd.ts";
 import { CUSTOM_RESOURCES } from "../../src/model/resources/custom-resources.ts";
 import { readFlags } from "./flags.ts";
 import { EXIT, type Io } from "./io.ts";
+import { cannotWrite, makeFolder } from "./make-folder.ts";
 
 const USAGE = `Prints Karpenter's CustomResourceDefinitions as YAML.
 
@@ -43,18 +43,13 @@ function yamlOf(crd: unknown): string {
 }
 
 async function writeAll(folder: string, documents: { file: string; text: string }[], io: Io): Promise<void> {
+  await makeFolder(folder);
   try {
-    await mkdir(folder, { recursive: true });
     for (const { file, text } of documents) {
       await writeFile(join(folder, file), text);
       io.out(`${join(folder, file)}\n`);
     }
   } catch (cause) {
-    throw new UserError({
-      code: "KARP_CANNOT_WRITE",
-      what: `the definitions could not be written to ${folder}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      remedy: "name a folder that you may write to with --out, or print them with --out -",
-      cause,
-    });
+    throw cannotWrite(folder, cause);
   }
 }

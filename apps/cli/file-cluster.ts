@@ -9,10 +9,13 @@ type Workload = KubeObject & {
   spec?: {
     replicas?: number;
     parallelism?: number;
+    completions?: number;
     suspend?: boolean;
     selector?: { matchLabels?: Record<string, string> };
     template?: PodTemplate;
+    jobTemplate?: { spec?: Workload["spec"] };
   };
+  status?: { conditions?: { type: string; status: string }[] };
 };
 
 const WORKLOADS: ReadonlySet<string> = new Set([
@@ -20,45 +23,82 @@ const WORKLOADS: ReadonlySet<string> = new Set([
   "apps/v1/ReplicaSet",
   "apps/v1/StatefulSet",
   "batch/v1/Job",
+  "batch/v1/CronJob",
 ]);
+/** Their pods are on every node, or they are no pods at all. */
+const NO_WORKLOADS: ReadonlySet<string> = new Set(["apps/v1/DaemonSet", "v1/PodTemplate"]);
 /** Of one workload: a slip of the keyboard in a replica count must not eat the memory. */
 const PODS_MAX = 100_000;
 
+/** What files say, as a cluster, and what of them is not planned for. */
+export type FileCluster = { objects: KubeObject[]; notes: string[] };
+
 /**
- * The objects of files as the cluster that would come of applying them: workloads have their pods, pods without a node
- * wait for one, pools that nobody has judged yet are ready. What a live cluster printed stays as it is.
+ * The objects of files as the cluster that would come of applying them: workloads have their pods, a CronJob those of one
+ * run, pods without a node wait for one, pools that nobody has judged yet are ready. What a live cluster printed stays as it is.
  * @throws UserError KARP_BAD_MANIFEST when a workload lacks more than 100,000 pods
  */
-export function asCluster(objects: readonly KubeObject[]): KubeObject[] {
+export function asCluster(objects: readonly KubeObject[]): FileCluster {
   const pods = objects.filter((object): object is Pod => object.kind === "Pod" && object.apiVersion === "v1");
   const owned = new Set(objects.flatMap(({ metadata }) => metadata.ownerReferences?.map(({ name }) => name) ?? []));
   const result: KubeObject[] = [];
+  const notes: string[] = [];
   for (const object of objects) {
     if (object.kind === "Pod" && object.apiVersion === "v1") result.push(waiting(object as Pod));
     else if (object.kind === "NodePool") result.push(judged(object as NodePool));
     else result.push(withUid(object));
     const isTop = (object.metadata.ownerReferences ?? []).length === 0 || !owned.has(object.metadata.name);
-    if (WORKLOADS.has(`${object.apiVersion}/${object.kind}`) && isTop) result.push(...podsOf(object, pods));
+    if (WORKLOADS.has(typeOf(object)) && isTop) result.push(...podsOf(object, pods));
+    if (isUnknownWorkload(object))
+      notes.push(`the pods of ${nameOf(object)} are not planned: its kind is not known here`);
   }
-  return result;
+  return { objects: result, notes };
+}
+
+const typeOf = ({ apiVersion, kind }: KubeObject): string => `${apiVersion}/${kind}`;
+
+function nameOf({ kind, metadata }: KubeObject): string {
+  return `${kind} "${metadata.namespace ?? "default"}/${metadata.name}"`;
+}
+
+/** Something that runs pods of a template, as Argo's Rollouts do. */
+function isUnknownWorkload(object: Workload): boolean {
+  if (WORKLOADS.has(typeOf(object)) || NO_WORKLOADS.has(typeOf(object))) return false;
+  return Array.isArray(object.spec?.template?.spec?.containers);
+}
+
+/** The spec that pods are made of; undefined when there are to be none now. */
+function wantedSpec({ spec = {}, status, metadata, kind }: Workload): Workload["spec"] {
+  const isOver = status?.conditions?.some(({ type, status: is }) => /^(Complete|Failed)$/.test(type) && is === "True");
+  if (spec.suspend === true || isOver === true) return undefined;
+  if (kind !== "CronJob") return spec;
+  // In a live cluster its Jobs speak for themselves.
+  return (metadata.uid ?? "") === "" ? spec.jobTemplate?.spec : undefined;
+}
+
+function replicasOf({ replicas, parallelism = 1, completions }: NonNullable<Workload["spec"]>): number {
+  return replicas ?? Math.min(parallelism, completions ?? parallelism);
 }
 
 /** The pods that a workload still lacks among the given ones. */
 function podsOf(workload: Workload, pods: readonly Pod[]): Pod[] {
-  const { spec = {}, metadata } = workload;
-  const template = spec.template;
-  if (template === undefined || spec.suspend === true) return [];
+  const { metadata, kind } = workload;
+  const spec = wantedSpec(workload);
+  const template = spec?.template;
+  if (spec === undefined || template === undefined) return [];
   const namespace = metadata.namespace ?? "default";
-  const labels = template.metadata?.labels ?? {};
-  const selector = spec.selector ?? { matchLabels: labels };
+  const isOwned = (pod: Pod): boolean =>
+    (pod.metadata.ownerReferences ?? []).some((owner) => owner.kind === kind && owner.name === metadata.name);
+  const isSelected = (pod: Pod): boolean =>
+    spec.selector !== undefined && matchesLabelSelector(spec.selector, pod.metadata.labels);
   const present = pods.filter(
-    (pod) => (pod.metadata.namespace ?? "default") === namespace && matchesLabelSelector(selector, pod.metadata.labels),
+    (pod) => (pod.metadata.namespace ?? "default") === namespace && (isOwned(pod) || isSelected(pod)),
   );
-  const missing = Math.max(0, (spec.replicas ?? spec.parallelism ?? 1) - present.length);
+  const missing = Math.max(0, replicasOf(spec) - present.length);
   if (missing > PODS_MAX) {
     throw new UserError({
       code: "KARP_BAD_MANIFEST",
-      what: `${workload.kind} "${namespace}/${metadata.name}" lacks ${missing} pods; a plan takes at most ${PODS_MAX} of one workload`,
+      what: `${nameOf(workload)} lacks ${missing} pods; a plan takes at most ${PODS_MAX} of one workload`,
       remedy: "ask for fewer replicas, or spread them over several workloads",
     });
   }

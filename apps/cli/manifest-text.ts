@@ -15,8 +15,11 @@ export type ManifestDocument = {
 
 export type TextMistake = { line: number; text: string };
 
-/** The documents of a YAML or JSON text, or what is wrong with it. Empty documents are left out. */
-export function readDocuments(text: string): { documents: ManifestDocument[] } | { mistakes: TextMistake[] } {
+/** What a text holds: the documents that can be read, and what is wrong with the others. */
+type ReadText = { documents: ManifestDocument[]; mistakes: TextMistake[] };
+
+/** The documents of a YAML or JSON text, and what is wrong with it. Empty documents are left out. */
+export function readDocuments(text: string): ReadText {
   return readJson(text) ?? readLargeYaml(text) ?? readYaml(text);
 }
 
@@ -24,21 +27,21 @@ export function readDocuments(text: string): { documents: ManifestDocument[] } |
 const LARGE_CHARACTERS = 100_000;
 
 /** A dump of a cluster as kubectl prints it, read fast; undefined when it is small or looks otherwise. */
-function readLargeYaml(text: string): { documents: ManifestDocument[] } | undefined {
+function readLargeYaml(text: string): ReadText | undefined {
   if (text.length < LARGE_CHARACTERS) return undefined;
   const lines = text.split("\n");
   if (lines[0] === "---") lines[0] = "";
   if (lines.some((line) => /^(?:---|\.\.\.|%)/.test(line))) return undefined;
   const list = readLargeList(lines);
   if (list === undefined) return undefined;
-  let slow: ReturnType<typeof readYaml> | undefined;
+  let slow: ReadText | undefined;
   const lineOf: ManifestDocument["lineOf"] = (steps, path) => {
     const item = steps.length === 2 ? list.itemLines[Number(steps[1])] : undefined;
     if (path === "" && item !== undefined) return item;
     slow ??= readYaml(text);
-    return "documents" in slow ? (slow.documents[0]?.lineOf(steps, path) ?? 1) : 1;
+    return slow.documents[0]?.lineOf(steps, path) ?? 1;
   };
-  return { documents: [{ value: list.value, number: 1, lineOf }] };
+  return { documents: [{ value: list.value, number: 1, lineOf }], mistakes: [] };
 }
 
 /** A map with a list "items". What is unusual in an item costs the time of a full reader for that item. */
@@ -80,7 +83,7 @@ function readItem(lines: readonly string[]): { value: unknown } | undefined {
 }
 
 /** JSON is read by the engine, which is a hundred times faster; positions are looked for only when they are needed. */
-function readJson(text: string): { documents: ManifestDocument[] } | undefined {
+function readJson(text: string): ReadText | undefined {
   if (!/^\s*[{[]/.test(text)) return undefined;
   let value: unknown;
   try {
@@ -88,42 +91,45 @@ function readJson(text: string): { documents: ManifestDocument[] } | undefined {
   } catch {
     return undefined;
   }
-  let slow: ReturnType<typeof readYaml> | undefined;
+  let slow: ReadText | undefined;
   const lineOf: ManifestDocument["lineOf"] = (steps, path) => {
     if (path === "") return 1;
     slow ??= readYaml(text);
-    return "documents" in slow ? (slow.documents[0]?.lineOf(steps, path) ?? 1) : 1;
+    return slow.documents[0]?.lineOf(steps, path) ?? 1;
   };
-  return { documents: [{ value, number: 1, lineOf }] };
+  return { documents: [{ value, number: 1, lineOf }], mistakes: [] };
 }
 
-function readYaml(text: string): { documents: ManifestDocument[] } | { mistakes: TextMistake[] } {
+function readYaml(text: string): ReadText {
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, { lineCounter: lines, merge: true, prettyErrors: false });
+  const lineAt = (offset: number): number => lines.linePos(offset).line;
+  const read: ReadText = { documents: [], mistakes: [] };
   const all: readonly Document.Parsed[] = Array.isArray(parsed) ? parsed : [];
-  const mistakes = all.flatMap(({ errors }) =>
-    errors.map(({ code, message, pos }) => ({ line: lines.linePos(pos[0]).line, text: inWords(code, message) })),
-  );
-  if (mistakes.length > 0) return { mistakes };
-  const documents: ManifestDocument[] = [];
   for (const [i, document] of all.entries()) {
+    for (const { code, message, pos } of document.errors) {
+      read.mistakes.push({ line: lineAt(pos[0]), text: inWords(code, message) });
+    }
+    if (document.errors.length > 0) continue;
     let value: unknown;
     try {
       value = document.toJS();
     } catch (error) {
       // Aliases that unfold into more than anybody would write.
-      const line = lines.linePos(document.range[0]).line;
-      return { mistakes: [{ line, text: error instanceof Error ? error.message : String(error) }] };
+      read.mistakes.push({
+        line: lineAt(document.range[0]),
+        text: error instanceof Error ? error.message : String(error),
+      });
+      continue;
     }
     if (value === null || value === undefined) continue;
-    const lineAt = (offset: number) => lines.linePos(offset).line;
-    documents.push({
+    read.documents.push({
       value,
       number: i + 1,
       lineOf: (steps, path) => lineAt(offsetOf(document.contents, steps, path) ?? document.range[0]),
     });
   }
-  return { documents };
+  return read;
 }
 
 function inWords(code: string, message: string): string {

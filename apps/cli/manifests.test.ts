@@ -128,6 +128,13 @@ describe("manifests that are wrong", () => {
       `kind: List\napiVersion: v1\nitems:\n- ${POD.replaceAll("\n", "\n  ").replace("500m", "x")}`,
       /^x\.yaml:13: Pod "web"/,
     ],
+    [
+      "no YAML in one document, and a slip in another: both are told",
+      `${POD.replace("500m", "x")}---\nkind: [\n---\n${POD.replaceAll("web", "other").replace("500m", "y")}`,
+      /^x\.yaml:\d+: this is no YAML/,
+      /Pod "web"/,
+      /Pod "other"/,
+    ],
   ];
   for (const [name, text, ...mistakes] of rows) {
     it(name, () => {

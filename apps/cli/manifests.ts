@@ -61,12 +61,9 @@ type Found = { objects: ReadObject[]; mistakes: string[]; places: Map<string, Or
 const emptyFound = (): Found => ({ objects: [], mistakes: [], places: new Map() });
 
 function takeText(text: string, file: string, found: Found): void {
-  const result = readDocuments(text);
-  if ("mistakes" in result) {
-    for (const { line, text: what } of result.mistakes) found.mistakes.push(`${file}:${line}: ${what}`);
-    return;
-  }
-  for (const document of result.documents) takeDocument(document, file, found);
+  const { documents, mistakes } = readDocuments(text);
+  for (const { line, text: what } of mistakes) found.mistakes.push(`${file}:${line}: ${what}`);
+  for (const document of documents) takeDocument(document, file, found);
 }
 
 function takeDocument(document: ManifestDocument, file: string, found: Found): void {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { UserError } from "../../src/base/errors.ts";
 import { parseTime } from "../../src/base/time.ts";
@@ -8,6 +8,7 @@ import { instanceTypesFromKwokFile } from "../../src/providers/kwok/instance-typ
 import type { PlanSettings } from "../../src/snapshot/snapshot.ts";
 import type { Io } from "./io.ts";
 import { EXIT } from "./io.ts";
+import { makeFolder } from "./make-folder.ts";
 import { planJson, timedPlan } from "./plan-cluster.ts";
 import { disruptionJson, timedDisruption } from "./plan-disruption.ts";
 
@@ -25,10 +26,10 @@ export type ScenarioFlags = { scenarios: readonly string[]; catalogs: string; ou
 
 /**
  * Plans every scenario in this one process and writes OUT/NAME.json each.
- * @throws UserError KARP_BAD_SCENARIO, KARP_BAD_INSTANCE_TYPES
+ * @throws UserError KARP_BAD_SCENARIO, KARP_BAD_INSTANCE_TYPES, KARP_CANNOT_WRITE
  */
 export async function planScenarios({ scenarios, catalogs, out }: ScenarioFlags, io: Io): Promise<number> {
-  await mkdir(resolve(io.cwd, out), { recursive: true });
+  await makeFolder(resolve(io.cwd, out));
   const types = new Map<string, readonly InstanceType[]>();
   for (const file of scenarios) {
     const scenario = await readScenario(resolve(io.cwd, file), file);

@@ -31,6 +31,32 @@ spec:
     spec:
       containers: [{ name: web, image: web, resources: { requests: { cpu: "1", memory: 1Gi } } }]
 `;
+const CONTAINERS = "containers: [{ name: c, image: c, resources: { requests: { cpu: 1 } } }]";
+const BATCH = `
+apiVersion: batch/v1
+kind: CronJob
+metadata: { name: nightly }
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate:
+    spec: { parallelism: 5, completions: 2, template: { spec: { restartPolicy: Never, ${CONTAINERS} } } }
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: { name: paused }
+spec: { schedule: "0 3 * * *", suspend: true, jobTemplate: { spec: { template: { spec: { restartPolicy: Never, ${CONTAINERS} } } } } }
+---
+apiVersion: batch/v1
+kind: Job
+metadata: { name: over }
+spec: { template: { spec: { restartPolicy: Never, ${CONTAINERS} } } }
+status: { conditions: [{ type: Complete, status: "True" }] }
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: { name: roll }
+spec: { replicas: 2, template: { spec: { ${CONTAINERS} } } }
+`;
 const SERVICE = `
 apiVersion: v1
 kind: Service
@@ -73,6 +99,7 @@ describe("karpenter plan", () => {
     await writeFile(join(cwd, "pool.yaml"), POOL);
     await writeFile(join(cwd, "web.yaml"), DEPLOYMENT);
     await writeFile(join(cwd, "huge.yaml"), POD);
+    await writeFile(join(cwd, "batch.yaml"), BATCH);
     await writeFile(join(cwd, "service.yaml"), SERVICE);
     await writeFile(join(cwd, "spread.yaml"), SPREAD);
     await writeFile(join(cwd, "slip.yaml"), DEPLOYMENT.replace("replicas: 3", "replicas: 3000000"));
@@ -102,6 +129,16 @@ describe("karpenter plan", () => {
     assert.equal(code, 0);
     assert.match(out, /^Buy \d nodes? for 3 pods: \$0\.\d{4} per hour/);
     assert.match(out, /NODES +NODEPOOL +CHEAPEST TYPE/);
+  });
+
+  it("plans one run of a CronJob, nothing for a Job that is over, and says what it does not plan", async () => {
+    const { out, err } = await run("-f", "pool.yaml", "batch.yaml", "--instance-types", "types.json", "-o", "json");
+    const { newNodeClaims } = JSON.parse(out) as { newNodeClaims: { pods: string[] }[] };
+    assert.deepEqual(newNodeClaims.flatMap(({ pods }) => pods).sort(), ["default/nightly-1", "default/nightly-2"]);
+    assert.equal(
+      err,
+      'karpenter plan: the pods of Rollout "default/roll" are not planned: its kind is not known here\n',
+    );
   });
 
   it("tells on request what each phase of the search came to", async () => {

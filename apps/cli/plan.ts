@@ -24,8 +24,8 @@ usage: karpenter plan [--disruption [--steady]] -f FILE... [OPTION...]
        karpenter plan --scenario FILE... --catalogs DIR --out DIR
 
   -f, --filename FILE      files or folders of manifests, or - for standard input: pods, NodePools, nodes, and the
-                           workloads whose pods they stand for (Deployment, ReplicaSet, StatefulSet, Job, DaemonSet),
-                           as you wrote them or as "kubectl get -o yaml" printed them; may be repeated
+                           workloads whose pods they stand for (Deployment, ReplicaSet, StatefulSet, Job, DaemonSet,
+                           and one run of a CronJob), as you wrote them or as "kubectl get -o yaml" printed them; may be repeated
   --instance-types FILE    what can be bought, in the shape of the kwok provider's instance_types.json
   --region REGION          or else: what EC2 offers in a region (${CATALOGUE_REGIONS.join(", ")}; default ${REGION_DEFAULT})
   --preference-policy P    Respect (default) or Ignore
@@ -92,7 +92,9 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
   const nowMs = momentFlag("plan", flags.now);
   const instanceTypes = typesOf(flags["instance-types"], flags.region, io);
   const { objects } = await readManifests(flags.filename, io);
-  const input = { objects: asCluster(objects.map(({ object }) => object)), instanceTypes, nowMs, settings };
+  const cluster = asCluster(objects.map(({ object }) => object));
+  for (const note of cluster.notes) io.err(`karpenter plan: ${note}\n`);
+  const input = { objects: cluster.objects, instanceTypes, nowMs, settings };
   if (flags.disruption) {
     const plan = timedDisruption({ ...input, steady: flags.steady, spotToSpot: flags["spot-to-spot"] });
     io.out(
