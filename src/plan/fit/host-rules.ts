@@ -33,6 +33,8 @@ type HostGroup = {
   perNode: number;
   /** Zero when the group does not count the pod. */
   useOf(pod: Pod): number;
+  /** True for a pod that is bound by the rule and not counted by it: a node with more pods than it allows is closed to it. */
+  isBoundOnly(pod: Pod): boolean;
 };
 
 /** An owner of anti-affinity takes all there is of the thing; a pod it repels takes one. */
@@ -84,6 +86,15 @@ export function hostUseOf(pod: Pod, rules: HostRules): HostUse {
   return use;
 }
 
+/** Hosts with more pods than a rule allows that binds the pod without counting it. */
+export function overfullHosts(pod: Pod, { groups }: HostRules, hosts: ReadonlyMap<string, readonly Pod[]>): string[] {
+  const bound = groups.filter((group) => group.isBoundOnly(pod));
+  if (bound.length === 0) return [];
+  const isOver = (pods: readonly Pod[]): boolean =>
+    bound.some(({ useOf, perNode }) => pods.reduce((sum, one) => sum + useOf(one), 0) > perNode);
+  return [...hosts].flatMap(([host, pods]) => (isOver(pods) ? [host] : []));
+}
+
 /** What the host ports of a pod take. */
 export function portUseOf(spec: PodSpec, rules: HostRules): HostUse {
   const use = new Map<string, number>();
@@ -119,7 +130,12 @@ function groupOf(rule: TopologyRule, pods: readonly Pod[], reading: RuleReading)
   const thing = thingOf(rule);
   if (rule.kind === "spread") {
     const counts = (pod: Pod): boolean => pod.spec.nodeName !== undefined || ownsSpread(rule, pod, reading);
-    return { thing, perNode: rule.maxSkew, useOf: (pod) => (ruleSelects(rule, pod) && counts(pod) ? 1 : 0) };
+    return {
+      thing,
+      perNode: rule.maxSkew,
+      useOf: (pod) => (ruleSelects(rule, pod) && counts(pod) ? 1 : 0),
+      isBoundOnly: (pod) => !ruleSelects(rule, pod) && ownsSpread(rule, pod, reading),
+    };
   }
   // Where all that are selected want to be alone, the other owners of the rule may still share a node among themselves.
   const areAlone = pods.every((pod) => !ruleSelects(rule, pod) || owns(rule, pod, reading));
@@ -131,6 +147,7 @@ function groupOf(rule: TopologyRule, pods: readonly Pod[], reading: RuleReading)
       if (owns(rule, pod, reading)) return areAlone ? 1 : WHOLE_HOST;
       return ruleSelects(rule, pod) ? 1 : 0;
     },
+    isBoundOnly: () => false,
   };
 }
 

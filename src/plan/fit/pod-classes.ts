@@ -13,7 +13,7 @@ import {
 import type { Resources } from "../../model/resources.ts";
 import type { PlanSettings } from "../../snapshot/snapshot.ts";
 import type { AmountRules } from "./amount-rules.ts";
-import { type HostRules, type HostUse, hostUseOf } from "./host-rules.ts";
+import { type HostRules, type HostUse, hostUseOf, overfullHosts } from "./host-rules.ts";
 import { type Level, levelsOf } from "./levels.ts";
 import { isPerHost, type Repulsion } from "./repulsion.ts";
 import { mapKey, specKey } from "./spec-key.ts";
@@ -45,6 +45,8 @@ export type ClassRules = {
   hasSoftTaints: boolean;
   repulsions: readonly Repulsion[];
   hostRules: HostRules;
+  /** The pods that run on each host. */
+  hosts: ReadonlyMap<string, readonly Pod[]>;
   amountRules: AmountRules;
   topology: TopologyRules;
 };
@@ -88,7 +90,9 @@ function podClass(sample: Pod, pods: readonly Pod[], rules: ClassRules): PodClas
   const wished = levelsOf(sample.spec, rules.settings.preferencePolicy, rules.hasSoftTaints);
   const levels = away(nearVolumes(wished, amounts.places), repelling);
   const repellingHosts = repelling.filter(isPerHost).flatMap(({ domains }) => domains);
-  const avoidedHosts = new Set([...repellingHosts, ...amounts.avoidedHosts].sort(byText));
+  const avoidedHosts = new Set(
+    [...repellingHosts, ...amounts.avoidedHosts, ...overfullHosts(sample, rules.hostRules, rules.hosts)].sort(byText),
+  );
   const hostUse = new Map([...hostUseOf(sample, rules.hostRules), ...amounts.use]);
   const topology = rules.topology.of(sample);
   const baseKey = [

@@ -176,6 +176,16 @@ describe("rules about zones", () => {
   }
 });
 
+describe("spread over hosts", () => {
+  it("keeps pods that it does not count themselves off a node with more than it allows", () => {
+    const objects = [nodePool(), inZone("n", "zone-a"), running("r", "n"), running("s", "n")];
+    const bound = (maxSkew: number) =>
+      pod({ name: "p", labels: { app: "db" }, ...spread({ topologyKey: HOSTNAME_LABEL, maxSkew }) });
+    assert.deepEqual(planOf([...objects, bound(1)]).existingNodes, []);
+    assert.deepEqual(planOf([...objects, bound(2)]).existingNodes, [{ name: "n", pods: ["default/p"] }]);
+  });
+});
+
 describe("affinity over hosts", () => {
   it("puts pods that want each other on one node, and leaves those that no node holds beside them", () => {
     const plan = planOf([nodePool(), pods(3, { name: "p", cpu: "900m", ...web, ...near(HOSTNAME_LABEL) })]);

@@ -75,6 +75,7 @@ export function clusterFacts(
     hasSoftTaints: hasSoftTaints(pools, bins),
     repulsions: repulsionsOf(snapshot.view, snapshot.stateNodes),
     hostRules,
+    hosts: new Map(bins.map((bin) => [bin.hostname, nodeLoad(snapshot.view, bin).pods])),
     amountRules,
     topology: topologyRules,
   });
