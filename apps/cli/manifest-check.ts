@@ -1,3 +1,4 @@
+import { nearestName } from "../../src/base/nearest-name.ts";
 import { labelValueProblem, qualifiedNameProblem } from "../../src/model/qualified-name.ts";
 import { parseQuantity } from "../../src/model/quantity.ts";
 import { CUSTOM_RESOURCES, customResourceOf } from "../../src/model/resources/custom-resources.ts";
@@ -21,7 +22,6 @@ import {
   typeOfKind,
 } from "../../src/simulation/api-server/schemas/schema-table.ts";
 import { checkFields } from "../../src/simulation/api-server/schemas/strict-fields.ts";
-import { nearestName } from "./nearest-name.ts";
 
 /** What is wrong with a field of a manifest. */
 export type FieldMistake = { path: string; text: string };

@@ -102,13 +102,14 @@ function nodeTable({ existingNodes }: TimedPlan): Table {
   };
 }
 
-/** Pods with one and the same reason share a row. */
+/** Pods with one and the same reason share a row; every pool that a reason speaks of has a line of its own. */
 function refusalTable(refusals: readonly Refusal[]): Table {
   const groups = Map.groupBy(refusals, ({ code, reason }) => `${code}\n${reason}`);
-  const rows = [...groups.values()].map((group) => {
+  const rows = [...groups.values()].flatMap((group) => {
     const [first] = group;
     const more = group.length > 1 ? ` and ${group.length - 1} more` : "";
-    return [`${first?.pod ?? ""}${more}`, first?.code ?? "", first?.reason ?? ""];
+    const [reason = "", ...others] = (first?.reason ?? "").split(/; (?=NodePool )/);
+    return [[`${first?.pod ?? ""}${more}`, first?.code ?? "", reason], ...others.map((other) => ["", "", other])];
   });
   return { title: "Cannot be placed", head: ["POD", "CODE", "REASON"], rows: listed(rows) };
 }

@@ -68,16 +68,23 @@ export function typeMisfit(requirements: Requirements, type: InstanceType): stri
 }
 
 /** True when the pool has what the requirements ask for, but nothing of it is to be had at the moment. */
-export function isSoldOut(pool: Pool, requirements: Requirements): boolean {
-  return pool.types.some(
+export function isSoldOut({ types }: Pick<Pool, "types">, requirements: Requirements): boolean {
+  return types.some(
     (type) =>
       typeMisfit(requirements, type) === undefined &&
       type.offerings.some((offering) => !offering.available && offeringFits(requirements, offering)),
   );
 }
 
-/** Reserved capacity only in a reservation with places left. */
-/** A price that is none is a mistake of the catalogue: the offering does not count. */
+/** True when something of the type that meets the requirements is to be had now. */
+export function hasOffering(pool: Pool, { offerings }: InstanceType, requirements: Requirements): boolean {
+  return offerings.some((offering) => isToBeHad(pool, offering) && offeringFits(requirements, offering));
+}
+
+/**
+ * Reserved capacity only in a reservation with places left. A price that is none is a mistake of the catalogue: the offering
+ * does not count.
+ */
 function isToBeHad({ reservations }: Pool, offering: Offering): boolean {
   const { available, capacityType, priceUsdPerHour, reservationId = "" } = offering;
   if (!(priceUsdPerHour >= 0 && Number.isFinite(priceUsdPerHour))) return false;

@@ -118,7 +118,7 @@ describe("a refusal says which types were out of question, and the nearest miss"
     assert.equal(
       reasonOf({ name: "p", cpu: 6, memory: "32Gi", nodeSelector: { "kubernetes.io/arch": "amd64" } }),
       "none of 2 types has 6 cpu and 32Gi memory together; the nearest is tall with 3900m cpu for pods; " +
-        "of the pool's 4 types ruled out before: 1 by the pool's requirements or as sold out, 1 by what the pod asks of labels",
+        "of the pool's 4 types ruled out before: 1 by being sold out, 1 by the pod's kubernetes.io/arch In [amd64]",
     );
   });
   it("when it is larger than all", () => {

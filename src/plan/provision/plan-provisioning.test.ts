@@ -827,7 +827,59 @@ describe("reasons", () => {
     ];
     assert.equal(
       reasonOf({ objects }),
-      "NodePool a: the taint gpu=yes:NoSchedule is not tolerated; NodePool b: needs 512 cpu; the largest of 4 types has 15900m cpu for pods",
+      "NodePool b: needs 512 cpu; the largest of 4 types has 15900m cpu for pods; NodePool a: the taint gpu=yes:NoSchedule is not tolerated",
+    );
+  });
+  it("a pool that only a taint keeps the pod out of comes first, with what would take it", () => {
+    const gpu = instanceType({ name: "g", cpu: 4, memory: 16, more: { "nvidia.com/gpu": 1 } });
+    const small = instanceType({ name: "s", cpu: 4, memory: 16 });
+    const objects = [
+      nodePool({ name: "a", requirements: [{ key: INSTANCE_TYPE_LABEL, operator: "In", values: ["s"] }] }),
+      nodePool({ name: "b", taints: [GPU_TAINT] }),
+      pod({ name: "p", more: { "nvidia.com/gpu": 1 } }),
+    ];
+    assert.deepEqual(planProvisioning(clusterOf({ types: [gpu, small], objects })).unschedulable, [
+      {
+        pod: "default/p",
+        code: "TaintsNotTolerated",
+        reason:
+          "NodePool b: the taint gpu=yes:NoSchedule is not tolerated, or g would take it; " +
+          "NodePool a: needs 1 nvidia.com/gpu; the only type has none; " +
+          "of the pool's 2 types ruled out before: 1 by the pool's node.kubernetes.io/instance-type In [s]",
+      },
+    ]);
+  });
+  it("a pool that is not usable is told as well", () => {
+    const objects = [nodePool({ name: "a" }), nodePool({ name: "b", ready: false }), pod({ name: "p", cpu: 512 })];
+    assert.equal(
+      reasonOf({ objects }),
+      "NodePool a: needs 512 cpu; the largest of 4 types has 15900m cpu for pods; NodePool b: is not ready (the class is not ready)",
+    );
+  });
+  it("a pool asked for by name: whether it is there, and why it does not take the pod", () => {
+    const objects = (name: string) => [
+      nodePool({ name: "default" }),
+      nodePool({ name: "asleep", ready: false }),
+      pod({ name: "p", cpu: 512, nodeSelector: { [NODE_POOL_LABEL]: name } }),
+    ];
+    assert.equal(
+      reasonOf({ objects: objects("defualt") }),
+      "its node selector asks for a pool by name: there is no NodePool defualt, perhaps default is meant",
+    );
+    assert.equal(
+      reasonOf({ objects: objects("asleep") }),
+      "there is no usable NodePool: NodePool asleep is not ready (the class is not ready)",
+    );
+    assert.equal(
+      reasonOf({ objects: objects("default") }),
+      "needs 512 cpu; the largest of 4 types has 15900m cpu for pods",
+    );
+  });
+  it("a value that nothing offers: what there is instead", () => {
+    const objects = [nodePool(), pod({ name: "p", nodeSelector: { [ZONE_LABEL]: "zone-z" } })];
+    assert.equal(
+      reasonOf({ objects }),
+      "nothing that it offers has topology.kubernetes.io/zone In [zone-z], only zone-a, zone-b",
     );
   });
   it("a pool that rules out every type says by which requirement", () => {

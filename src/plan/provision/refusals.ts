@@ -1,5 +1,6 @@
+import { nearestName } from "../../base/nearest-name.ts";
 import { byText } from "../../base/order.ts";
-import { CAPACITY_TYPE_LABEL } from "../../model/labels.ts";
+import { CAPACITY_TYPE_LABEL, NODE_POOL_LABEL } from "../../model/labels.ts";
 import {
   allows,
   formatRequirement,
@@ -32,24 +33,60 @@ const CLOSENESS = [
   "NoNodePools",
 ] as const;
 type Code = (typeof CLOSENESS)[number];
-type PoolReason = { code: Code; text: string };
+type PoolReason = {
+  code: Code;
+  text: string;
+  /** Nothing else is in the way. */
+  isAlmost?: boolean;
+  /** The pool has nothing of the kind at all. */
+  isFar?: boolean;
+};
 
 const POOLS_NAMED_MAX = 5;
+const VALUES_NAMED_MAX = 6;
 
-/** Why no pod of the class fits on anything that can be bought. */
+/** Why no pod of the class fits on anything that can be bought: pool by pool, those that come closest first. */
 export function explainHopeless(
   one: NumberedClass,
   reduction: ClusterFacts,
   idle: readonly IdlePool[],
   snapshot: Snapshot,
 ): Reason {
-  if (reduction.pools.length === 0) return withoutPools(idle, reduction.bins.length);
-  const reasons = reduction.pools.map((pool, index) => ({
-    pool: pool.name,
-    ...poolReason(one, pool, index, reduction, snapshot),
-  }));
-  const code = CLOSENESS.find((candidate) => reasons.some((reason) => reason.code === candidate)) ?? "NoNodePools";
-  return { code, reason: sentence(reasons) };
+  const asked = poolsAsked(one);
+  const missing = [...(asked ?? [])].filter((name) => !snapshot.view.nodePools.has(name)).sort(byText);
+  if (missing.length > 0 && missing.length === asked?.size) return withoutSuch(missing, snapshot);
+  const isMeant = (name: string): boolean => asked === undefined || asked.has(name);
+  const out = idle.filter(({ nodePool }) => isMeant(nodePool));
+  const reasons = reduction.pools
+    .map((pool, index) => ({ pool, index }))
+    .filter(({ pool }) => isMeant(pool.name))
+    .map(({ pool, index }) => ({ pool: pool.name, ...poolReason(one, pool, index, reduction, snapshot) }))
+    .sort((a, b) => closeness(a) - closeness(b));
+  const [closest] = reasons;
+  if (closest === undefined) return withoutPools(out, reduction.bins.length);
+  const others = out.slice(0, POOLS_NAMED_MAX).map(({ nodePool, reason }) => `; NodePool ${nodePool}: ${reason}`);
+  return { code: closest.code, reason: `${sentence(reasons, others.length > 0)}${others.join("")}` };
+}
+
+function closeness({ code, isAlmost, isFar }: PoolReason): number {
+  if (isAlmost === true) return CLOSENESS.indexOf("LimitsReached") + 0.5;
+  return CLOSENESS.indexOf(isFar === true ? "RequirementsNotMet" : code) + (isFar === true ? 0.5 : 0);
+}
+
+/** Names of the pools that the pod asks for; undefined when it leaves that open. */
+function poolsAsked(one: NumberedClass): ReadonlySet<string> | undefined {
+  const terms = one.levels.at(-1)?.terms ?? [];
+  const asked = terms.map((term) => term.get(NODE_POOL_LABEL));
+  if (asked.length === 0 || asked.some((r) => r === undefined || r.complement)) return undefined;
+  return new Set(asked.flatMap((r) => [...(r?.values ?? [])]));
+}
+
+function withoutSuch(names: readonly string[], { view }: Snapshot): Reason {
+  const texts = names.map((name) => {
+    const near = nearestName(name, [...view.nodePools.keys()].sort(byText));
+    return `there is no NodePool ${name}${near === undefined ? "" : `, perhaps ${near} is meant`}`;
+  });
+  return { code: "RequirementsNotMet", reason: `its node selector asks for a pool by name: ${texts.join("; ")}` };
 }
 
 /** Why a pod that would fit was left over. */
@@ -107,21 +144,29 @@ function poolReason(
   snapshot: Snapshot,
 ): PoolReason {
   const last = one.levels.length - 1;
-  if (!tolerates(one, last, pool.taints)) {
-    const taint = untoleratedHardTaint(pool.taints, one.sample.spec.tolerations) ?? pool.taints[0];
-    return {
-      code: "TaintsNotTolerated",
-      text: `the taint ${taint === undefined ? "" : formatTaint(taint)} is not tolerated`,
-    };
-  }
   const kinds = reduction.kinds.flatMap((kind, k) => {
     const isMet = kind.pool === index && (one.levelTerms[last] ?? []).some((term) => kind.meets[term] === 1);
     return isMet ? [k] : [];
   });
+  if (!tolerates(one, last, pool.taints)) return taintReason(one, pool, kinds, reduction);
   if (kinds.length === 0) return requirementReason(one, pool, index, reduction, snapshot);
-  const { code, text } = sizeReason(one, pool, kinds, reduction);
-  const left = new Set(kinds.flatMap((k) => (reduction.kindTypes[k] ?? []).map(({ type }) => type))).size;
-  return { code, text: `${text}${ruledOutText(pool, reduction.columns[index], left)}` };
+  const { text, ...rest } = sizeReason(one, pool, kinds, reduction);
+  return { ...rest, text: `${text}${ruledOutText(pool, one.levels[last]?.terms ?? [])}` };
+}
+
+/** A taint, and whether that is all that is in the way. */
+function taintReason(one: NumberedClass, pool: Pool, kinds: readonly number[], reduction: ClusterFacts): PoolReason {
+  const taint = untoleratedHardTaint(pool.taints, one.sample.spec.tolerations) ?? pool.taints[0];
+  const text = `the taint ${taint === undefined ? "" : formatTaint(taint)} is not tolerated`;
+  const need = needOf(one, reduction.dimensions);
+  const holding = kinds
+    .flatMap((k) => reduction.kindTypes[k] ?? [])
+    .filter(({ type, room }) => need.every((amount, d) => amount <= (room[d] ?? 0)) && !exceeds(pool, type));
+  if (holding.length === 0) return { code: "TaintsNotTolerated", text };
+  const cheapest = holding.reduce((best, type) => (type.price < best.price ? type : best));
+  const count = new Set(holding.map(({ type }) => type)).size;
+  const which = count === 1 ? cheapest.name : `${cheapest.name} or ${count - 1} more of its types`;
+  return { code: "TaintsNotTolerated", text: `${text}, or ${which} would take it`, isAlmost: true };
 }
 
 function requirementReason(
@@ -144,16 +189,17 @@ function requirementReason(
   if (term === undefined) return { code: "RequirementsNotMet", text: "its node affinity contradicts itself" };
   const misfit = incompatibility(pool.requirements, term, knownLabels(pool, snapshot));
   const alternatives = terms.length > 1 ? ` (and ${terms.length - 1} more alternatives)` : "";
+  const ruledOut = ruledOutText(pool, terms);
   if (misfit === undefined && terms.some((one) => isSoldOut(pool, intersectAll(pool.requirements, one)))) {
     return {
       code: "NoOfferingAvailable",
-      text: `everything with ${formatRequirements(term)} is sold out${alternatives}`,
+      text: `everything with ${formatRequirements(term)} is sold out${alternatives}${ruledOut}`,
     };
   }
   if (misfit === undefined) {
     return {
       code: "RequirementsNotMet",
-      text: `none of its types and offerings has ${formatRequirements(term)}${alternatives}`,
+      text: `nothing that it offers has ${formatRequirements(term)}${alternatives}${offeredText(pool, term)}${ruledOut}`,
     };
   }
   const asked = term.get(misfit.key);
@@ -165,6 +211,18 @@ function requirementReason(
     code: "RequirementsNotMet",
     text: `asks for ${asked === undefined ? misfit.key : formatRequirement(asked)}, but ${offered}${alternatives}`,
   };
+}
+
+/** What the pool has of a label of which nothing that the pod asks for exists, where that is a short list. */
+function offeredText(pool: Pool, term: Requirements): string {
+  for (const [key, asked] of [...term].sort(([a], [b]) => byText(a, b))) {
+    const own = pool.requirements.get(key);
+    const all = pool.types.flatMap(({ requirements }) => [...(requirements.get(key)?.values ?? [])]);
+    const offered = [...new Set(all)].filter((value) => own === undefined || allows(own, value)).sort(byText);
+    if (offered.length === 0 || offered.length > VALUES_NAMED_MAX) continue;
+    if (!offered.some((value) => allows(asked, value))) return `, only ${offered.join(", ")}`;
+  }
+  return "";
 }
 
 function wantsReserved(term: Requirements): boolean {
@@ -187,10 +245,7 @@ function sizeReason(one: NumberedClass, pool: Pool, kinds: readonly number[], re
   for (const [d, name] of names.entries()) {
     const largest = types.reduce((most, { room }) => Math.max(most, room[d] ?? 0), 0);
     if ((need[d] ?? 0) > largest) {
-      const [wanted, has] = [amountText(name, need[d] ?? 0), amountText(name, largest)];
-      const which = count === 1 ? "the only type has" : `the largest of ${count} types has`;
-      const larger = pool.tooLarge === 0 ? "" : ` (${pool.tooLarge} more are above the bound of node size)`;
-      return { code: "NoInstanceTypeFits", text: `needs ${wanted}; ${which} ${has} for pods${larger}` };
+      return tooSmall(pool, name, { wanted: need[d] ?? 0, largest, count });
     }
   }
   const holding = types.filter(({ room }) => names.every((_, d) => (need[d] ?? 0) <= (room[d] ?? 0)));
@@ -212,6 +267,21 @@ function sizeReason(one: NumberedClass, pool: Pool, kinds: readonly number[], re
   return { code: "MinValuesNotMet", text: `the types that hold it do not offer ${minimums.join(" and ")}` };
 }
 
+function tooSmall(
+  pool: Pool,
+  name: string,
+  { wanted, largest, count }: Record<"wanted" | "largest" | "count", number>,
+): PoolReason {
+  const larger = pool.tooLarge === 0 ? "" : ` (${pool.tooLarge} more are above the bound of node size)`;
+  const needs = `needs ${amountText(name, wanted)}`;
+  if (largest <= 0) {
+    const none = count === 1 ? "the only type has none" : `none of ${count} types has any`;
+    return { code: "NoInstanceTypeFits", text: `${needs}; ${none}${larger}`, isFar: true };
+  }
+  const which = count === 1 ? "the only type has" : `the largest of ${count} types has`;
+  return { code: "NoInstanceTypeFits", text: `${needs}; ${which} ${amountText(name, largest)} for pods${larger}` };
+}
+
 function exceeds(pool: Pool, type: number): boolean {
   const capacity = pool.types[type]?.capacity ?? {};
   return Object.entries(pool.remaining ?? {}).some(
@@ -231,11 +301,11 @@ function limitText(pool: Pool | undefined): string {
   return `NodePool ${pool.name}: ${parts.join(", ")}`;
 }
 
-/** One sentence for all pools; equal reasons are told once. */
-function sentence(reasons: readonly { pool: string; text: string }[]): string {
+/** One sentence for all pools; equal reasons are told once, and a single one for itself unless it has to be told apart. */
+function sentence(reasons: readonly { pool: string; text: string }[], isToldApart: boolean): string {
   const byReason = new Map<string, string[]>();
   for (const { pool, text } of reasons) byReason.set(text, [...(byReason.get(text) ?? []), pool]);
-  if (byReason.size === 1) return [...byReason.keys()][0] ?? "";
+  if (byReason.size === 1 && !isToldApart) return [...byReason.keys()][0] ?? "";
   const parts = [...byReason].map(([text, pools]) => {
     const named = pools.slice(0, POOLS_NAMED_MAX).join(", ");
     const more = pools.length > POOLS_NAMED_MAX ? ` and ${pools.length - POOLS_NAMED_MAX} more` : "";
