@@ -12,6 +12,10 @@ export const ARCH_LABEL = "kubernetes.io/arch";
 export const OS_LABEL = "kubernetes.io/os";
 export const HOSTNAME_LABEL = "kubernetes.io/hostname";
 export const WINDOWS_BUILD_LABEL = "node.kubernetes.io/windows-build";
+/** On nodes of EKS Fargate, "fargate": each runs one pod of its own, whatever room it seems to have. */
+export const EKS_COMPUTE_TYPE_LABEL = "eks.amazonaws.com/compute-type";
+/** On pods that EKS Fargate runs. */
+export const FARGATE_PROFILE_LABEL = "eks.amazonaws.com/fargate-profile";
 export const EXCLUDE_BALANCERS_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers";
 
 export const DO_NOT_DISRUPT_ANNOTATION = "karpenter.sh/do-not-disrupt";

@@ -64,8 +64,8 @@ export function isReady(pod: Pod): boolean {
 }
 
 /** Asks for devices through dynamic resource allocation. */
-export function hasResourceClaims(pod: Pod): boolean {
-  const { resourceClaims = [], containers, initContainers = [] } = pod.spec;
+export function hasResourceClaims({ spec }: Pick<Pod, "spec">): boolean {
+  const { resourceClaims = [], containers, initContainers = [] } = spec;
   return (
     resourceClaims.length > 0 ||
     [...containers, ...initContainers].some(({ resources }) => (resources?.claims ?? []).length > 0)

@@ -455,6 +455,7 @@ export function daemonsOf(
     .map((daemon) => ({ name: daemon.metadata.name, spec: daemon.spec.template.spec }))
     .filter(
       ({ spec }) =>
+        (spec.resourceClaims ?? []).length === 0 &&
         isTolerated(taints, spec.tolerations) &&
         nodeTermsOf(spec).some((term) => unmet(sets, open, term, "some") === undefined),
     );

@@ -2,7 +2,7 @@ import { byText } from "../../base/order.ts";
 import type { ClusterView } from "../../model/cluster-view.ts";
 import type { DaemonSet, Pod, PodSpec, Taint, Toleration } from "../../model/core.ts";
 import { keyOf } from "../../model/object.ts";
-import { isOwnedByDaemonSet } from "../../model/pod-predicates.ts";
+import { hasResourceClaims, isOwnedByDaemonSet } from "../../model/pod-predicates.ts";
 import { podRequests, templateRequests } from "../../model/pod-requests.ts";
 import type { Requirements } from "../../model/requirements.ts";
 import type { Resources } from "../../model/resources.ts";
@@ -23,13 +23,15 @@ export type Daemon = {
 
 /**
  * The cluster's daemons, by key. The newest pod of a DaemonSet shows what admission made of the template; its node
- * affinity, which pins it to one node, is replaced by the template's. Without a pod the template counts.
+ * affinity, which pins it to one node, is replaced by the template's. Without a pod the template counts. Daemons that ask for
+ * devices through resource claims are left out, as pods that do are.
  */
 export function daemonsOf(view: ClusterView): readonly Daemon[] {
   const before = known.get(view);
   if (before !== undefined) return before;
   const newest = newestPods(view);
   const daemons = [...view.daemonSets.values()]
+    .filter(({ spec }) => !hasResourceClaims({ spec: spec.template.spec }))
     .map((set) => daemon(set, newest.get(set.metadata.uid)))
     .sort((a, b) => byText(a.key, b.key));
   known.set(view, daemons);

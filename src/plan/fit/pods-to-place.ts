@@ -1,4 +1,5 @@
 import type { Pod } from "../../model/core.ts";
+import { FARGATE_PROFILE_LABEL } from "../../model/labels.ts";
 import { keyOf } from "../../model/object.ts";
 import { indexBudgets, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
 import { isProvisionable, isReschedulable } from "../../model/pod-predicates.ts";
@@ -70,8 +71,5 @@ function problemOf(pod: Pod, { view, wellKnownLabels }: Snapshot): PodProblem | 
 
 /** EKS runs these on Fargate, without a node of ours. */
 function runsElsewhere(pod: Pod): boolean {
-  return (
-    pod.spec.schedulerName === "fargate-scheduler" ||
-    pod.metadata.labels?.["eks.amazonaws.com/fargate-profile"] !== undefined
-  );
+  return pod.spec.schedulerName === "fargate-scheduler" || pod.metadata.labels?.[FARGATE_PROFILE_LABEL] !== undefined;
 }

@@ -1,4 +1,5 @@
 import { byText } from "../../base/order.ts";
+import { EKS_COMPUTE_TYPE_LABEL } from "../../model/labels.ts";
 import { addResources, type Resources } from "../../model/resources.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
 import type { AmountRules } from "../fit/amount-rules.ts";
@@ -9,10 +10,11 @@ import { nodeLoad } from "../fit/node-load.ts";
 import { addAmounts, type Dimensions } from "./dimensions.ts";
 import { type TermTable, termFits } from "./term-table.ts";
 
-/** Nodes that pods may still go to, initialized ones first, then by name. */
+/** Nodes that pods may still go to, initialized ones first, then by name. Those of Fargate are for their own pods. */
 export function openNodes(snapshot: Snapshot): readonly StateNode[] {
   return snapshot.stateNodes
     .filter((state) => !state.markedForDeletion && state.node?.metadata.deletionTimestamp === undefined)
+    .filter(({ labels }) => labels[EKS_COMPUTE_TYPE_LABEL] !== "fargate")
     .sort((a, b) => Number(b.initialized) - Number(a.initialized) || byText(a.name, b.name));
 }
 

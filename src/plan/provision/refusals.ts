@@ -44,6 +44,8 @@ type PoolReason = {
 
 const POOLS_NAMED_MAX = 5;
 const VALUES_NAMED_MAX = 6;
+/** "100M" of cpu are 100 million cores; "100m" are a tenth of one. */
+const CPU_SLIP_MILLI = 1e9;
 
 /** Why no pod of the class fits on anything that can be bought: pool by pool, those that come closest first. */
 export function explainHopeless(
@@ -273,7 +275,8 @@ function tooSmall(
   { wanted, largest, count }: Record<"wanted" | "largest" | "count", number>,
 ): PoolReason {
   const larger = pool.tooLarge === 0 ? "" : ` (${pool.tooLarge} more are above the bound of node size)`;
-  const needs = `needs ${amountText(name, wanted)}`;
+  const isSlip = name === "cpu" && wanted >= CPU_SLIP_MILLI;
+  const needs = `needs ${amountText(name, wanted)}${isSlip ? ' (a million cores: is "m" meant, not "M"?)' : ""}`;
   if (largest <= 0) {
     const none = count === 1 ? "the only type has none" : `none of ${count} types has any`;
     return { code: "NoInstanceTypeFits", text: `${needs}; ${none}${larger}`, isFar: true };
