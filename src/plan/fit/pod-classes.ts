@@ -32,6 +32,8 @@ export type PodClass = {
   levels: readonly Level[];
   /** Hosts whose pods repel these. */
   avoidedHosts: ReadonlySet<string>;
+  /** Wider domains whose pods repel these: their levels leave them out. */
+  avoidedDomains: readonly { key: string; domains: readonly string[] }[];
   hostUse: HostUse;
   /** Rules about domains that concern these pods. */
   topology: ClassTopology | undefined;
@@ -102,7 +104,8 @@ function podClass(sample: Pod, pods: readonly Pod[], rules: ClassRules): PodClas
     amountsKey([...hostUse]),
   ].join(" ");
   const key = topology === undefined ? baseKey : `${baseKey} ${topology.text}`;
-  return { key, baseKey, pods, sample, requests, levels, avoidedHosts, hostUse, topology };
+  const avoidedDomains = repelling.filter((repulsion) => !isPerHost(repulsion));
+  return { key, baseKey, pods, sample, requests, levels, avoidedHosts, avoidedDomains, hostUse, topology };
 }
 
 function amountsKey(amounts: [string, number][]): string {

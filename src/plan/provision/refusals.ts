@@ -11,6 +11,7 @@ import {
 } from "../../model/requirements.ts";
 import { formatTaint, untoleratedHardTaint } from "../../model/taints.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
+import { requiredTerms } from "../fit/levels.ts";
 import { isSoldOut, typeMisfit } from "./columns.ts";
 import type { IdlePool, Pool } from "./pools.ts";
 import type { ClusterFacts } from "./reduce.ts";
@@ -66,8 +67,24 @@ export function explainHopeless(
     .sort((a, b) => closeness(a) - closeness(b));
   const [closest] = reasons;
   if (closest === undefined) return withoutPools(out, reduction.bins.length);
+  if (closest.code === "RequirementsNotMet" && isRepelled(one, reduction)) return repelledReason(one);
   const others = out.slice(0, POOLS_NAMED_MAX).map(({ nodePool, reason }) => `; NodePool ${nodePool}: ${reason}`);
   return { code: closest.code, reason: `${sentence(reasons, others.length > 0)}${others.join("")}` };
+}
+
+/** True when some pool has what the pod asks for, were it not for the domains that running pods keep it out of. */
+function isRepelled({ avoidedDomains, sample }: NumberedClass, { pools }: ClusterFacts): boolean {
+  if (avoidedDomains.length === 0) return false;
+  const terms = requiredTerms(sample.spec);
+  return pools.some((pool) => terms.some((term) => someTypeMeets(pool, intersectAll(pool.requirements, term))));
+}
+
+function repelledReason({ avoidedDomains }: NumberedClass): Reason {
+  const texts = avoidedDomains.map(({ key, domains }) => `${key} ${domains.slice(0, VALUES_NAMED_MAX).join(", ")}`);
+  return {
+    code: "PodAntiAffinityUnsatisfiable",
+    reason: `the anti-affinity of running pods keeps it out of ${texts.join(" and ")}, and it can run nowhere else`,
+  };
 }
 
 function closeness({ code, isAlmost, isFar }: PoolReason): number {
