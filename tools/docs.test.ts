@@ -108,6 +108,14 @@ describe("the documentation shows real output", () => {
     const args = ["-f", "examples/playground.yaml", "-f", "examples/shop.yaml"];
     shows("README.md", `npx karpenter plan ${args.join(" ")}`, await outputOf((io) => planCommand(args, io)));
   });
+});
+
+describe("docs/planner.md shows real output", () => {
+  it("of the plan that it explains", async () => {
+    const files = ["-f", "docs/planner/workloads.yaml", "--instance-types", "docs/planner/instance-types.json"];
+    const args = [...files, "--explain-price"];
+    shows("docs/planner.md", `npx karpenter plan ${args.join(" ")}`, await outputOf((io) => planCommand(args, io)));
+  });
   it("of what budgets allow", async () => {
     const args = ["budgets", "-f", "examples/office-hours.yaml", "--nodes", "40", "--now", "2026-03-04T12:00:00Z"];
     const command = `npx karpenter explain ${args.join(" ")}`;

@@ -102,6 +102,25 @@ describe("the bound of a workload's share of one node", () => {
   }
 });
 
+describe("the surcharge per node", () => {
+  /** Small ones are a little cheaper for what they hold. */
+  const types = [
+    instanceType({ name: "small", cpu: 2, memory: 8, offerings: [{ zone: "zone-a", price: 0.1 }] }),
+    instanceType({ name: "large", cpu: 16, memory: 64, offerings: [{ zone: "zone-a", price: 0.803 }] }),
+  ];
+  const nodesAt = (surchargePerNode: number | undefined): number => {
+    const settings = surchargePerNode === undefined ? {} : { surchargePerNode };
+    const plan = planProvisioning(
+      clusterOf({ types, objects: [nodePool(), pods(8, { name: "p", cpu: "1800m" })], settings }),
+    );
+    return plan.newNodeClaims.length;
+  };
+
+  it("takes nodes away where that costs next to nothing; without it the price alone counts", () => {
+    assert.deepEqual([nodesAt(0), nodesAt(undefined)], [8, 1]);
+  });
+});
+
 describe("a refusal says which types were out of question, and the nearest miss", () => {
   const types = [
     instanceType({ name: "flat", cpu: 16, memory: 8 }),
