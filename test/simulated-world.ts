@@ -1,4 +1,5 @@
 import { type Product, startProduct } from "../apps/controller/product.ts";
+import type { NodeClaim } from "../src/model/resources/node-claim.ts";
 import { defaultSettings, type Settings } from "../src/model/settings.ts";
 import type { FeatureGates } from "../src/model/settings-table.ts";
 import type { Clock } from "../src/ports/clock.ts";
@@ -25,6 +26,8 @@ export type WorldOptions = {
   largestCpu?: number;
   /** Stands between the product and the API: for products that break their word. */
   tamper?(api: KubeApi, clock: Clock): KubeApi;
+  /** What the provider says of every instance, from a script; default: nothing has drifted. */
+  driftReason?(claim: NodeClaim): string | undefined;
   /** Told of every process of the product that starts. */
   onProduct?(product: Product): void;
 };
@@ -36,6 +39,7 @@ export function worldOf({
   gates = {},
   settings = {},
   onProduct,
+  driftReason,
   ...options
 }: WorldOptions): World {
   const cpuMilliMax = (largestCpu ?? Number.POSITIVE_INFINITY) * 1_000;
@@ -58,6 +62,9 @@ export function worldOf({
       onProduct?.(product);
       return product;
     },
-    provider: ({ api, clock, isSoldOut, notices }) => kwokProvider({ api, clock, instanceTypes, isSoldOut, notices }),
+    provider: ({ api, clock, isSoldOut, notices }) => {
+      const provider = kwokProvider({ api, clock, instanceTypes, isSoldOut, notices });
+      return driftReason === undefined ? provider : { ...provider, driftReason: async (claim) => driftReason(claim) };
+    },
   });
 }

@@ -36,7 +36,12 @@ export function reportEmptiness(needs: ReportNeeds, snapshot: Snapshot, plan: Em
 }
 
 function reportProtection({ events }: ReportNeeds, { stateNodes, view, nowMs }: Snapshot): void {
-  for (const { managed, podKeys } of stateNodes) {
+  for (const { managed, podKeys, node } of stateNodes) {
+    const written = node?.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION];
+    if (managed && node !== undefined && written !== undefined && written !== "true" && written !== "false") {
+      const message = `The annotation ${DO_NOT_DISRUPT_ANNOTATION} is ignored: on a node only "true" protects, not "${written}"`;
+      events.record({ object: node, type: "Warning", reason: "InvalidDoNotDisruptAnnotation", message });
+    }
     for (const key of managed ? podKeys : []) {
       const pod = view.pods.get(key);
       const event = pod === undefined ? undefined : protectionEvent(pod, nowMs);

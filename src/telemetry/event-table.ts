@@ -70,7 +70,7 @@ export const EVENT_TABLE: readonly EventRow[] = [
   row("Warning", "InstanceTerminating", "NodeClaim Node", "the instance terminates, and not by us"),
   row("Warning", "InstanceUnhealthy", "NodeClaim Node", "work on the machine is scheduled"),
   row("Warning", "TerminatingOnInterruption", "NodeClaim Node", "it is deleted because of an interruption"),
-  row("Warning", "InvalidDoNotDisruptAnnotation", "Pod", "the annotation's value cannot be read"),
+  row("Warning", "InvalidDoNotDisruptAnnotation", "Pod Node", "the annotation's value cannot be read"),
   row("Normal", "DoNotDisruptUntil", "Pod", "until when it is protected"),
   row("Normal", "DoNotDisruptGracePeriodElapsed", "Pod", "it is no longer protected"),
   row("Normal", "Finalized", "NodeClaim NodePool Node", "a finalizer was removed"),

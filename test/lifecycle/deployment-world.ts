@@ -27,6 +27,8 @@ export type PoolWanted = {
   annotations?: Record<string, string>;
   /** Capacity types; default on-demand. */
   values?: string[];
+  /** Sizes of nodes in CPUs; default 2. */
+  cpus?: string[];
 };
 
 /** A whole cluster with the whole product in it, and nothing that a test has not put there. No story, no faults. */
@@ -55,7 +57,7 @@ export class DeploymentWorld {
     }
     const requirements = [
       { key: "karpenter.sh/capacity-type", operator: "In", values: wanted.values ?? ["on-demand"] },
-      { key: "karpenter.kwok.sh/instance-cpu", operator: "In", values: ["2"] },
+      { key: "karpenter.kwok.sh/instance-cpu", operator: "In", values: wanted.cpus ?? ["2"] },
     ];
     const pool = {
       apiVersion: "karpenter.sh/v1",

@@ -110,6 +110,7 @@ function judge(budget: Budget, total: number, nowMs: number): { isActive: boolea
   const durationMs = parseDuration(budget.duration ?? "");
   if (durationMs === undefined) return `duration "${budget.duration ?? ""}" is none`;
   // A schedule that never comes (31 February) counts as always active, as in upstream: the careful reading.
-  const startMs = nextAfterMs(cron.schedule, nowMs - durationMs);
+  // A window that began exactly so long ago is still open: both of its ends belong to it.
+  const startMs = nextAfterMs(cron.schedule, nowMs - durationMs - 1);
   return { isActive: startMs === undefined || startMs <= nowMs, nodes };
 }

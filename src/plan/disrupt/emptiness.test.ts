@@ -332,10 +332,14 @@ describe("budgets of a pool with 15 nodes, on a Wednesday at noon", () => {
     { budgets: [{ nodes: "0", schedule: "0 9 * * mon-fri", duration: "8h" }], want: 0, because: "office hours" },
     {
       budgets: [{ nodes: "0", schedule: "0 9 * * mon-fri", duration: "3h" }],
-      want: UNLIMITED,
-      because: "the end does not belong to it",
+      want: 0,
+      because: "its end belongs to it",
     },
-    { budgets: [{ nodes: "0", schedule: "0 9 * * mon-fri", duration: "3h1m" }], want: 0, because: "the last minute" },
+    {
+      budgets: [{ nodes: "0", schedule: "0 9 * * mon-fri", duration: "2h59m" }],
+      want: UNLIMITED,
+      because: "a minute after its end",
+    },
     { budgets: [{ nodes: "0", schedule: "0 12 * * *", duration: "1h" }], want: 0, because: "the start belongs to it" },
     { budgets: [{ nodes: "0", schedule: "0 9 * * sat", duration: "8h" }], want: UNLIMITED, because: "not today" },
     { budgets: [{ nodes: "0", schedule: "@daily", duration: "24h" }], want: 0, because: "always" },
