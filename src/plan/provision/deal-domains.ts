@@ -9,7 +9,7 @@ import { bundledClasses } from "./host-bundles.ts";
 import { type AvoidedDomains, packedClasses } from "./pack-dealt.ts";
 import type { PackedClass } from "./packed-class.ts";
 import type { ClusterFacts } from "./reduce.ts";
-import type { Reason } from "./refusals.ts";
+import type { ExplainHopeless, Reason } from "./refusals.ts";
 import { whyUndealt } from "./undealt.ts";
 
 /** One way to deal: which domains are tried first, and who chooses first. */
@@ -24,7 +24,7 @@ export type DealVariant = {
 export type Deal = {
   classes: readonly PackedClass[];
   /** Pods that no rule-abiding domain was left for. */
-  undealt: readonly { pods: readonly Pod[]; reason: Reason }[];
+  undealt: readonly { pods: readonly Pod[]; why(hopeless: ExplainHopeless): Reason }[];
   /** Classes of which no pod fits anywhere, rules or none. */
   hopeless: readonly PackedClass[];
   /** Per packed class (its key) the names of the caps that bind it. */
@@ -69,11 +69,17 @@ export function dealDomains(all: ClusterFacts, variant: DealVariant, { caps, avo
     placesOf,
     tally: table.tally,
     undealt: [
-      ...free.refused,
-      ...refused,
+      ...[...free.refused, ...refused].map(({ pods, reason }) => ({ pods, why: () => reason })),
       ...hopeful.flatMap((seat) => {
         const pods = seat.one.pods.slice(seat.next * seat.one.unit);
-        return pods.length === 0 ? [] : [{ pods, reason: whyUndealt(facts, table.tally, seat.one, seat.places) }];
+        return pods.length === 0
+          ? []
+          : [
+              {
+                pods,
+                why: (hopeless: ExplainHopeless) => whyUndealt(facts, table.tally, seat.one, seat.places, hopeless),
+              },
+            ];
       }),
     ],
     hopeless: table.seats.flatMap(({ one }) => (one.reach.stages.length > 0 ? [] : [asPacked(one)])),

@@ -13,7 +13,13 @@ import { ClaimMaker, deal } from "./planned-claims.ts";
 import { type Pool, poolsOf } from "./pools.ts";
 import type { PlannedClaim, ProvisionPlan, Refusal } from "./provision-plan.ts";
 import { clusterFacts, type Reduction } from "./reduce.ts";
-import { explainHopeless, explainLeft, explainPoolWithoutTypes, type Reason } from "./refusals.ts";
+import {
+  type ExplainHopeless,
+  explainHopeless,
+  explainLeft,
+  explainPoolWithoutTypes,
+  type Reason,
+} from "./refusals.ts";
 
 const DEFAULT_SURCHARGE = 0.01;
 const DEFAULT_STEPS = 10_000_000;
@@ -39,12 +45,13 @@ export function planProvisioning(snapshot: Snapshot): ProvisionPlan {
     steps: snapshot.settings.searchSteps ?? DEFAULT_STEPS,
   });
   // 5. The numbers get their names back.
-  const named = nameAll(snapshot, reduction, packing);
+  const hopeless: ExplainHopeless = (one) => explainHopeless(one, reduction, idle, snapshot);
+  const named = nameAll(snapshot, reduction, packing, hopeless);
   // 6. Every pod that stays behind gets its reason.
   const unschedulable: Refusal[] = [
     ...refused.map(({ pod, problem }) => ({ pod: keyOf(pod), ...problem })),
-    ...dealt.hopeless.flatMap((one) => refuseAll(one.pods, explainHopeless(one, reduction, idle, snapshot))),
-    ...dealt.undealt.flatMap((one) => refuseAll(one.pods, one.reason)),
+    ...dealt.hopeless.flatMap((one) => refuseAll(one.pods, hopeless(one))),
+    ...dealt.undealt.flatMap((one) => refuseAll(one.pods, one.why(hopeless))),
     ...named.refusals,
   ];
   return {
@@ -105,7 +112,7 @@ type Named = {
   placed: Int32Array;
 };
 
-function nameAll(snapshot: Snapshot, reduction: Reduction, packing: Packing): Named {
+function nameAll(snapshot: Snapshot, reduction: Reduction, packing: Packing, hopeless: ExplainHopeless): Named {
   const { dealt, left } = deal(reduction, packing);
   const maker = new ClaimMaker(snapshot, reduction, packing);
   const placed = Int32Array.from(reduction.problem.demand);
@@ -130,7 +137,7 @@ function nameAll(snapshot: Snapshot, reduction: Reduction, packing: Packing): Na
     const podClass = reduction.classes[c];
     if (podClass === undefined) continue;
     placed[c] = (placed[c] ?? 0) - pods.length / podClass.unit;
-    refusals.push(...refuseAll(pods, explainLeft(podClass, reduction)));
+    refusals.push(...refuseAll(pods, explainLeft(podClass, reduction, hopeless)));
   }
   return {
     claims: claims.sort((a, b) => byText(a.nodePool, b.nodePool) || byText(a.name, b.name)),

@@ -212,6 +212,33 @@ describe("affinity over hosts", () => {
 });
 
 describe("refusals for rules between pods", () => {
+  it("name every rule with the domains that it rules out, where no single one rules out all", () => {
+    const both = { ...web, ...spread(), ...near() };
+    const objects = [
+      nodePool(),
+      inZone("n", "zone-a", { cpu: 1 }),
+      running("r", "n"),
+      pod({ name: "p", cpu: 2, ...both }),
+    ];
+    const [refusal] = planOf(objects).unschedulable;
+    assert.equal(
+      refusal?.reason,
+      `topology spread over ${ZONE_LABEL} of pods of default with app=web (maxSkew 1) rules out zone-a; ` +
+        `pod affinity over ${ZONE_LABEL} to pods of default with app=web rules out zone-b`,
+    );
+  });
+
+  it("say so when rules leave a domain and the pool's limits leave no room there", () => {
+    const plan = planOf([nodePool({ limits: { nodes: 1 } }), pods(2, { name: "p", ...web, ...spread() })]);
+    assert.deepEqual(plan.unschedulable, [
+      {
+        pod: "default/p-2",
+        code: "LimitsReached",
+        reason: "the plan reaches the limits of NodePool default: nodes 1 (1 left before this plan)",
+      },
+    ]);
+  });
+
   it("name the rule, the counts and what came nearest", () => {
     const plan = planOf([nodePool(), pods(3, { name: "p", ...web, ...apart() })]);
     assert.deepEqual(plan.unschedulable, [

@@ -108,8 +108,11 @@ function withoutSuch(names: readonly string[], { view }: Snapshot): Reason {
   return { code: "RequirementsNotMet", reason: `its node selector asks for a pool by name: ${texts.join("; ")}` };
 }
 
+/** Why no pod of a class fits on anything that can be bought. */
+export type ExplainHopeless = (one: NumberedClass) => Reason;
+
 /** Why a pod that would fit was left over. */
-export function explainLeft(one: NumberedClass, reduction: ClusterFacts): Reason {
+export function explainLeft(one: NumberedClass, reduction: ClusterFacts, hopeless: ExplainHopeless): Reason {
   const { shapeTable, kinds, pools } = reduction;
   const open = new Set(
     kinds.flatMap((kind, k) => (shapeTable.holds(k, needOf(one, reduction.dimensions)) ? [kind.pool] : [])),
@@ -120,7 +123,12 @@ export function explainLeft(one: NumberedClass, reduction: ClusterFacts): Reason
     return { code: "ReservationsUsedUp", reason: `the plan uses up the reservations ${reservations.join(", ")}` };
   }
   if (limited.length === 0) {
-    return { code: "ExistingNodesFull", reason: "fits on no new node, and the nodes that would take it are full" };
+    const { code, reason } = hopeless(one);
+    const isPool = code !== "NoNodePools";
+    return {
+      code: isPool ? code : "ExistingNodesFull",
+      reason: `the nodes that would take it are full, and on a new one: ${reason}`,
+    };
   }
   const texts = [...new Set(limited.map(({ pool }) => pool))].map((pool) => limitText(pools[pool]));
   return { code: "LimitsReached", reason: `the plan reaches the limits of ${texts.join("; ")}` };

@@ -1,7 +1,7 @@
 import type { Choice, DealClass } from "./deal-class.ts";
 import type { DomainTally } from "./domain-tally.ts";
 import type { ClusterFacts } from "./reduce.ts";
-import type { Reason } from "./refusals.ts";
+import { type ExplainHopeless, explainLeft, type Reason } from "./refusals.ts";
 
 const CODES = {
   spread: "TopologySpreadUnsatisfiable",
@@ -10,35 +10,61 @@ const CODES = {
 } as const;
 const DOMAINS_NAMED_MAX = 6;
 
+/** A rule, or the rules of others, with the places that it rules out. */
+type Cause = { code: string; text: string; state: string; keys: readonly number[]; closed: readonly Choice[] };
+
 /** Why no domain is left for the pods: the rule, how full its domains are, and which come nearest. */
 export function whyUndealt(
   facts: ClusterFacts,
   tally: DomainTally,
   one: DealClass,
   choices: readonly Choice[],
+  hopeless: ExplainHopeless,
 ): Reason {
+  const causes = causesOf(facts, tally, one, choices);
+  const closed = new Set(causes.flatMap((cause) => cause.closed));
+  // Where the rules leave a place, there is no room in it.
+  if (closed.size < choices.length) return explainLeft(one.one, facts, hopeless);
+  const [first, ...others] = causes;
+  if (first === undefined) return explainLeft(one.one, facts, hopeless);
+  const isEnough = others.length === 0 || first.closed.length === choices.length;
+  if (isEnough) return { code: first.code, reason: `${first.text}${first.state}` };
+  const texts = causes.map((cause) => `${cause.text} rules out ${namesOf(facts, cause)}`);
+  return { code: first.code, reason: texts.join("; ") };
+}
+
+/** Those that rule out most places come first. */
+function causesOf(facts: ClusterFacts, tally: DomainTally, one: DealClass, choices: readonly Choice[]): Cause[] {
   const { rules, keyOf, keys } = facts.topology;
-  const hard = one.owns.filter(({ rule, isWish }) => !isWish && (keyOf[rule] ?? -1) >= 0);
-  const allowed = hard.map(({ rule }) => choices.filter(({ place }) => tally.allowsOwn(one, rule, place)));
-  const least = Math.min(...allowed.map((list) => list.length));
-  const at = allowed.findIndex((list) => list.length === least);
-  const own = hard[at];
-  if (own !== undefined && least < choices.length) {
-    const kind = rules[own.rule]?.kind ?? "spread";
-    return { code: CODES[kind], reason: `${own.text}: ${state(facts, tally, one, own.rule, choices)}` };
-  }
-  if (choices.some(({ place }) => !tally.isWelcome(one, place))) {
-    const text = [...one.selected.keys()].filter((rule) => rules[rule]?.kind === "apart" && (keyOf[rule] ?? -1) >= 0);
-    const over = [...new Set(text.map((rule) => keys[keyOf[rule] ?? -1]))].join(", ");
-    return {
-      code: "PodAntiAffinityUnsatisfiable",
-      reason: `other pods' anti-affinity over ${over} keeps it out of every domain where it could run`,
-    };
-  }
-  return {
-    code: "TopologyUnsatisfiable",
-    reason: `the domains that its rules leave have no room (${hard.map(({ text }) => text).join("; ")})`,
-  };
+  const isOverDomains = (rule: number): boolean => (keyOf[rule] ?? -1) >= 0;
+  const causes = one.owns
+    .filter(({ rule, isWish }) => !isWish && isOverDomains(rule))
+    .map(({ rule, text }): Cause => {
+      const closed = choices.filter(({ place }) => !tally.allowsOwn(one, rule, place));
+      const code = CODES[rules[rule]?.kind ?? "spread"];
+      return { code, text, state: `: ${state(facts, tally, one, rule, choices)}`, keys: [keyOf[rule] ?? -1], closed };
+    });
+  const apart = [...one.selected.keys()].filter((rule) => rules[rule]?.kind === "apart" && isOverDomains(rule));
+  causes.push({
+    code: CODES.apart,
+    text: `other pods' anti-affinity over ${[...new Set(apart.map((rule) => keys[keyOf[rule] ?? -1]))].join(", ")}`,
+    state: " keeps it out of every domain where it could run",
+    keys: apart.map((rule) => keyOf[rule] ?? -1),
+    closed: choices.filter(({ place }) => !tally.isWelcome(one, place)),
+  });
+  return causes.filter(({ closed }) => closed.length > 0).sort((a, b) => b.closed.length - a.closed.length);
+}
+
+function namesOf({ topology }: ClusterFacts, { closed, keys }: Cause): string {
+  const all = closed.map(({ place }) =>
+    [...place]
+      .filter(([key]) => keys.includes(key))
+      .map(([key, value]) => topology.values[key]?.[value] ?? "nodes without the label")
+      .join("/"),
+  );
+  const names = [...new Set(all)];
+  const more = names.length > DOMAINS_NAMED_MAX ? ` and ${names.length - DOMAINS_NAMED_MAX} more` : "";
+  return `${names.slice(0, DOMAINS_NAMED_MAX).join(", ")}${more}`;
 }
 
 function state(
