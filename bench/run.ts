@@ -1,5 +1,6 @@
 import process from "node:process";
 import type { Bench } from "./bench.ts";
+import { churnBenches } from "./churn.bench.ts";
 import { planBenches } from "./plan.bench.ts";
 import { playgroundBenches } from "./playground.bench.ts";
 import { simulationBenches } from "./simulation.bench.ts";
@@ -10,6 +11,7 @@ const benches: readonly Bench[] = [
   ...planBenches({ toy }),
   ...playgroundBenches({ toy }),
   ...simulationBenches({ toy }),
+  ...churnBenches({ toy }),
 ];
 
 /**

@@ -1,3 +1,4 @@
+import { Random } from "../src/base/random.ts";
 import { MINUTE_MS } from "../src/base/time.ts";
 import { type WorldOptions, worldOf } from "./simulated-world.ts";
 
@@ -15,7 +16,9 @@ const LEAST = { claims: 3, calls: 300, lines: 200 };
 
 /** Two simulated hours of faults and deeds, then peace: all judges, and what has to hold in the end. */
 export async function runSeed(seed: number, more: Omit<WorldOptions, "seed"> = {}): Promise<SeedResult> {
-  const world = worldOf({ seed, ...more });
+  // How eager consolidation is belongs to what is drawn: the more it moves, the more there is to judge.
+  const evictionCostUsd = new Random(seed).fork("settings").pick([0.0005, 0.005, 0.05]);
+  const world = worldOf({ seed, ...more, settings: { evictionCostUsd, ...more.settings } });
   try {
     const failures: string[] = [];
     await world.runStory();

@@ -2,6 +2,7 @@ import { type Product, startProduct } from "../apps/controller/product.ts";
 import type { NodeClaim } from "../src/model/resources/node-claim.ts";
 import { defaultSettings, type Settings } from "../src/model/settings.ts";
 import type { FeatureGates } from "../src/model/settings-table.ts";
+import type { ConsolidationPolicy } from "../src/plan/disrupt/consolidation-policy.ts";
 import type { Clock } from "../src/ports/clock.ts";
 import type { KubeApi } from "../src/ports/kube-api.ts";
 import { instanceTypesFromKwokFile } from "../src/providers/kwok/instance-types.ts";
@@ -9,7 +10,7 @@ import { kwokProvider } from "../src/providers/kwok/provider.ts";
 import type { FaultMix } from "../src/simulation/faults/fault-mix.ts";
 import { PRODUCT_NAMESPACE } from "../src/simulation/world/product-objects.ts";
 import { smallCatalogue } from "../src/simulation/world/small-catalogue.ts";
-import { simulate, type World } from "../src/simulation/world/world.ts";
+import { type SimulateOptions, simulate, type World } from "../src/simulation/world/world.ts";
 
 const INSTANCE_TYPES = instanceTypesFromKwokFile(smallCatalogue());
 
@@ -24,6 +25,10 @@ export type WorldOptions = {
   settings?: Partial<Settings>;
   /** Leaves out larger instance types: many small nodes instead of few large ones. */
   largestCpu?: number;
+  /** Other rules for underutilized nodes than our own. */
+  consolidation?: ConsolidationPolicy;
+  /** What happens in it, default: drawn from the seed. */
+  tale?: NonNullable<SimulateOptions["tale"]>;
   /** Stands between the product and the API: for products that break their word. */
   tamper?(api: KubeApi, clock: Clock): KubeApi;
   /** What the provider says of every instance, from a script; default: nothing has drifted. */
@@ -36,6 +41,7 @@ export type WorldOptions = {
 export function worldOf({
   tamper = (api) => api,
   largestCpu,
+  consolidation,
   gates = {},
   settings = {},
   onProduct,
@@ -58,6 +64,7 @@ export function worldOf({
         },
         namespace: PRODUCT_NAMESPACE,
         searchSteps: 10_000,
+        ...(consolidation === undefined ? {} : { consolidation }),
       });
       onProduct?.(product);
       return product;

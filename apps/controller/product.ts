@@ -3,6 +3,7 @@ import type { InvariantError } from "../../src/base/errors.ts";
 import type { Random } from "../../src/base/random.ts";
 import { WELL_KNOWN_LABELS } from "../../src/model/labels.ts";
 import type { Settings } from "../../src/model/settings.ts";
+import type { ConsolidationPolicy } from "../../src/plan/disrupt/consolidation-policy.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { CloudProvider } from "../../src/ports/cloud-provider.ts";
 import type { KubeApi } from "../../src/ports/kube-api.ts";
@@ -29,6 +30,8 @@ export type ProductOptions = {
   namespace: string;
   /** Effort of one search for a plan; default: the planner's own. */
   searchSteps?: number;
+  /** Other rules for underutilized nodes than our own: for comparison. */
+  consolidation?: ConsolidationPolicy;
   /** What is running, for logs and metrics. */
   build?: { version: string; goversion: string; goarch: string; commit?: string };
   /** Nothing more can be done by this process: it must end. */
@@ -79,6 +82,7 @@ export function startProduct(options: ProductOptions): Product {
       log,
       settings,
       ...(options.searchSteps === undefined ? {} : { searchSteps: options.searchSteps }),
+      ...(options.consolidation === undefined ? {} : { consolidation: options.consolidation }),
       onFatal: (error) => options.onFatal(error),
       onClockJump: () => options.onFatal("clock jumped"),
     });

@@ -1,13 +1,9 @@
 import { byText } from "../base/order.ts";
 import { MINUTE_MS, SECOND_MS } from "../base/time.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
-import {
-  type ConsolidationOptions,
-  checkMove,
-  planConsolidation,
-  type Rejection,
-} from "../plan/disrupt/consolidate.ts";
+import type { ConsolidationOptions, Rejection } from "../plan/disrupt/consolidate.ts";
 import type { Move } from "../plan/disrupt/consolidate-move.ts";
+import { CONSOLIDATION_POLICY, type ConsolidationPolicy } from "../plan/disrupt/consolidation-policy.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import type { DisruptionQueue } from "./disruption-queue.ts";
 import { reportConsolidation } from "./disruption-report.ts";
@@ -17,8 +13,6 @@ import { snapshotNow } from "./snapshot-now.ts";
 
 /** What was looked at in vain is looked at again after so long, changed or not: prices move. */
 const STALE_MS = 5 * MINUTE_MS;
-/** Looks are at least so far apart: a restless cluster is not planned over and over, and savings are per hour. */
-const APART_MS = MINUTE_MS;
 
 /** A decision that waits for its check. */
 type Proposal = { claims: ReadonlySet<string>; consolidationType: string; dueMs: number };
@@ -35,13 +29,15 @@ export type ConsolidationRun = {
  */
 export class ConsolidationMethod {
   readonly #needs: Needs;
+  readonly #policy: ConsolidationPolicy;
   #proposals: Proposal[] = [];
-  /** The cluster that was last looked at in vain, and when. */
-  #quiet: { picture: string; atMs: number } | undefined;
+  /** The cluster that was last looked at in vain, and until when that holds. */
+  #quiet: { picture: string; untilMs: number } | undefined;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(needs: Needs) {
     this.#needs = needs;
+    this.#policy = needs.consolidation ?? CONSOLIDATION_POLICY;
   }
 
   /** Makes, awaits or carries out decisions; returns when to look again. */
@@ -50,10 +46,10 @@ export class ConsolidationMethod {
     const due = this.#proposals.filter(({ dueMs }) => dueMs <= clock.nowMs());
     if (due.length > 0) await this.#carryOut(queue, due, about);
     // One plan after the other: what is under way changes what the next one is to be planned on.
-    const restMs = this.#lookedAtMs + APART_MS - clock.nowMs();
+    const restMs = this.#lookedAtMs + this.#policy.apartMs - clock.nowMs();
     if (queue.isIdle && this.#proposals.length === 0 && restMs <= 0) await this.#propose(queue, about);
-    const lookMs = restMs > 0 ? restMs : STALE_MS;
-    return Math.min(...this.#proposals.map(({ dueMs }) => dueMs - clock.nowMs()), lookMs);
+    const lookMs = restMs > 0 ? restMs : (this.#quiet?.untilMs ?? clock.nowMs() + STALE_MS) - clock.nowMs();
+    return Math.min(...this.#proposals.map(({ dueMs }) => dueMs - clock.nowMs()), Math.max(lookMs, SECOND_MS));
   }
 
   async #propose(queue: DisruptionQueue, about: ConsolidationRun): Promise<void> {
@@ -61,15 +57,16 @@ export class ConsolidationMethod {
     const snapshot = await snapshotNow(this.#needs);
     const picture = pictureOf(snapshot, about);
     const { nowMs } = snapshot;
-    if (this.#quiet?.picture === picture && nowMs - this.#quiet.atMs < STALE_MS) return;
+    if (this.#quiet?.picture === picture && nowMs < this.#quiet.untilMs) return;
     const startMs = clock.nowMs();
     this.#lookedAtMs = startMs;
-    const plan = planConsolidation(snapshot, this.#options(queue, about));
+    const plan = this.#policy.plan(snapshot, this.#options(queue, about));
     const labels = { reason: "underutilized", consolidation_type: plan.moves[0]?.command.consolidationType ?? "multi" };
     const seconds = (clock.nowMs() - startMs) / SECOND_MS;
     metrics.observe("karpenter_voluntary_disruption_decision_evaluation_duration_seconds", seconds, labels);
     reportConsolidation(this.#needs, plan);
-    this.#quiet = plan.moves.length === 0 ? { picture, atMs: nowMs } : undefined;
+    const untilMs = nowMs + Math.min(STALE_MS, plan.nextMs);
+    this.#quiet = plan.moves.length === 0 ? { picture, untilMs } : undefined;
     const dueMs = nowMs + settings.disruptionValidationDelayMs;
     this.#proposals = plan.moves.map(({ members, command: { consolidationType } }) => {
       return { claims: new Set(members.map(({ claimName }) => claimName)), consolidationType, dueMs };
@@ -83,7 +80,7 @@ export class ConsolidationMethod {
       const snapshot = await snapshotNow(this.#needs);
       const others = this.#proposals.flatMap(({ claims }) => [...claims]);
       const options = this.#options(queue, { ...about, empty: new Set([...about.empty, ...others]) });
-      const move = checkMove(snapshot, proposal.claims, options);
+      const move = this.#policy.check(snapshot, proposal.claims, options);
       if (move.kind === "rejected") this.#reject(proposal, move);
       else await this.#start(queue, snapshot, move);
     }
@@ -95,8 +92,14 @@ export class ConsolidationMethod {
   }
 
   #options(queue: DisruptionQueue, { paused, empty }: ConsolidationRun): ConsolidationOptions {
-    const { spotToSpotConsolidation } = this.#needs.settings.featureGates;
-    return { underway: queue.underway(), spotToSpot: spotToSpotConsolidation, paused, avoid: empty };
+    const { featureGates, evictionCostUsd } = this.#needs.settings;
+    return {
+      underway: queue.underway(),
+      spotToSpot: featureGates.spotToSpotConsolidation,
+      paused,
+      avoid: empty,
+      evictionCostUsd,
+    };
   }
 
   #reject({ claims, consolidationType }: Proposal, { cause, reason }: Rejection): void {

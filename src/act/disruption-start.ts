@@ -5,6 +5,7 @@ import { NODE_CLAIMS, NODE_POOLS, NODES, POD_DISRUPTION_BUDGETS } from "../model
 import { REPLACEMENT_ANNOTATION } from "../model/labels.ts";
 import type { Candidate } from "../plan/disrupt/candidates.ts";
 import type { DisruptionCommand } from "../plan/disrupt/command.ts";
+import { nextRound } from "../plan/disrupt/consolidation-round.ts";
 import { writeReplacementRecord } from "../plan/disrupt/replacement-record.ts";
 import { listAll } from "../ports/list-all.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
@@ -57,11 +58,17 @@ async function buy(needs: Needs, snapshot: Snapshot, command: DisruptionCommand)
     candidates: candidates.map(({ claim }) => claim.metadata.name),
     replacements: replacements.map(({ name }) => name),
   });
+  const claims = candidates.map(({ claim }) => claim);
+  const rounds = reason === "Underutilized" ? nextRound(claims, snapshot) : {};
   const result = await createClaims(
     needs,
     snapshot,
     { newNodeClaims: [...replacements] },
-    { isLastAttempt: false, reason: reason.toLowerCase(), annotations: { [REPLACEMENT_ANNOTATION]: record } },
+    {
+      isLastAttempt: false,
+      reason: reason.toLowerCase(),
+      annotations: { [REPLACEMENT_ANNOTATION]: record, ...rounds },
+    },
   );
   return result.kind === "done" && result.created.length === replacements.length;
 }

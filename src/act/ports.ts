@@ -1,5 +1,6 @@
 import type { Random } from "../base/random.ts";
 import type { Settings } from "../model/settings.ts";
+import type { ConsolidationPolicy } from "../plan/disrupt/consolidation-policy.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { CloudProvider } from "../ports/cloud-provider.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
@@ -21,4 +22,6 @@ export type Needs = {
   memory: ActMemory;
   /** Effort of one search for a plan; default: the planner's own. */
   searchSteps?: number;
+  /** Other rules for underutilized nodes than our own: for comparison. */
+  consolidation?: ConsolidationPolicy;
 };

@@ -5,6 +5,7 @@ import { NODE_CLAIMS, NODE_POOLS, NODES, PODS } from "../model/kinds.ts";
 import { isProvisionable } from "../model/pod-predicates.ts";
 import type { NodePool } from "../model/resources/node-pool.ts";
 import { DISRUPTED_TAINT, isSameTaint } from "../model/taints.ts";
+import { roundOfStragglers } from "../plan/disrupt/consolidation-round.ts";
 import type { ProvisionPlan } from "../plan/provision/provision-plan.ts";
 import { after, type Change, type Controller, type Outcome, onChange } from "../runtime/controller.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
@@ -101,7 +102,9 @@ class Provisioner implements Controller {
       const startMs = this.#needs.clock.nowMs();
       const { snapshot, plan } = await planOnce(this.#needs);
       const durationMs = this.#needs.clock.nowMs() - startMs;
-      const result = await createClaims(this.#needs, snapshot, plan, { isLastAttempt: attempt === ATTEMPTS_MAX });
+      const annotations = roundOfStragglers(snapshot);
+      const isLastAttempt = attempt === ATTEMPTS_MAX;
+      const result = await createClaims(this.#needs, snapshot, plan, { isLastAttempt, annotations });
       if (result.kind === "stale") continue;
       reportPlan(this.#needs, snapshot, plan, { created: result.created, durationMs });
       return { snapshot, plan };

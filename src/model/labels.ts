@@ -27,6 +27,10 @@ export const MIN_VALUES_RELAXED_ANNOTATION = "karpenter.sh/nodeclaim-min-values-
 export const REPLACEMENT_ANNOTATION = "karpenter.sh/disruption-command";
 /** On a claim: why it has the shape that it has. */
 export const SHAPE_REASON_ANNOTATION = "karpenter.sh/shape-reason";
+/** On a claim that came of a consolidation: of how many in a row, and what pods asked for at that time. */
+export const CONSOLIDATION_ROUND_ANNOTATION = "karpenter.sh/consolidation-round";
+/** On a claim to whose node only Jobs' pods have come of late: when another pod last came or left. */
+export const LAST_LASTING_POD_EVENT_ANNOTATION = "karpenter.sh/last-lasting-pod-event";
 /** On a NodePool: until when, for which reasons, and why its nodes are not disrupted. */
 export const DISRUPTION_PAUSE_ANNOTATION = "karpenter.sh/disruption-pause";
 

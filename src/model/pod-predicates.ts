@@ -48,6 +48,11 @@ export function isOwnedByDaemonSet(pod: Pod): boolean {
   return isOwnedBy(pod, "apps/v1", "DaemonSet");
 }
 
+/** Belongs to a Job, also one of a CronJob: it comes to an end by itself. */
+export function isOwnedByJob(pod: Pod): boolean {
+  return isOwnedBy(pod, "batch/v1", "Job");
+}
+
 /** A static pod's picture in the API: the kubelet runs it whatever the API says. */
 export function isMirror(pod: Pod): boolean {
   return isOwnedBy(pod, "v1", "Node");

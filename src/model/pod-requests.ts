@@ -1,4 +1,6 @@
+import { byText } from "../base/order.ts";
 import type { Container, ContainerStatus, Pod, PodSpec, ResourceRequirements } from "./core.ts";
+import { keyOf } from "./object.ts";
 import { addResources, maxResources, NO_RESOURCES, parseResources, type Resources } from "./resources.ts";
 
 /**
@@ -23,6 +25,13 @@ export function templateRequests(spec: PodSpec): Resources {
 /** The sum over pods, with `pods` as their number. */
 export function totalRequests(pods: readonly Pod[]): Resources {
   return addResources(...pods.map(podRequests), { pods: pods.length });
+}
+
+/** Largest first: by cpu, then by memory, then by key. */
+export function bySize(a: Pod, b: Pod): number {
+  const [ra, rb] = [podRequests(a), podRequests(b)];
+  const byAmount = (name: string): number => (rb[name] ?? 0) - (ra[name] ?? 0);
+  return byAmount("cpu") || byAmount("memory") || byText(keyOf(a), keyOf(b));
 }
 
 const cache = new WeakMap<Pod, Resources>();

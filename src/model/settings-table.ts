@@ -56,6 +56,8 @@ export type SettingValues = {
   disruptionPause: DisruptionPause | undefined;
   expirationPolicy: "ReplaceFirst" | "Forceful";
   underutilizedNodes: "Keep" | "Consolidate";
+  /** What evicting a usual pod is worth; 0: nodes are consolidated for any saving at once. */
+  evictionCostUsd: number;
   nodeSurchargeUsdPerHour: number;
   launchPriceFactor: number;
   nodeCpuMaxMilli: number;
@@ -340,9 +342,9 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     flag: "underutilized-nodes",
     variable: "UNDERUTILIZED_NODES",
     type: oneOf(["Keep", "Consolidate"]),
-    default: "Keep",
+    default: "Consolidate",
     meaning:
-      "whether nodes are replaced or emptied because their pods can be had for less, where the pool's policy allows it; Keep until it is proven never to move pods in circles",
+      "whether nodes are replaced or emptied because their pods can be had for less, where the pool's policy allows it",
   },
   expirationPolicy: {
     flag: "expiration-policy",
@@ -350,6 +352,14 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     type: oneOf(["ReplaceFirst", "Forceful"]),
     default: "ReplaceFirst",
     meaning: "whether nodes are replaced before expireAfter is over, one of a pool at a time, or deleted at the hour",
+  },
+  evictionCostUsd: {
+    flag: "eviction-cost",
+    variable: "EVICTION_COST",
+    type: AMOUNT,
+    default: 0.05,
+    meaning:
+      "what evicting a pod is worth in US dollars: the less a consolidation saves for it, the longer its nodes must have been quiet; 0: any saving is taken at once",
   },
   nodeSurchargeUsdPerHour: {
     flag: "node-surcharge",

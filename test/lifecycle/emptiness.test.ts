@@ -119,4 +119,44 @@ describe("empty nodes", () => {
     await world.pass(30);
     assert.equal(isTrue(await world.get(NODE_CLAIMS, "claim-a"), "Consolidatable"), true);
   });
+
+  describe("beside a CronJob that runs every minute", () => {
+    const ofJob = {
+      ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", name: "job", uid: "job", controller: true }],
+    };
+    const runJobs = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i += 1) {
+        await addPod(world, `job-${i}`, "a", {}, ofJob);
+        await world.pass(30);
+        await world.api.delete(PODS, { name: `job-${i}`, namespace: "default" });
+        await world.pass(30);
+      }
+    };
+    const isQuiet = async (): Promise<boolean> => isTrue(await world.get(NODE_CLAIMS, "claim-a"), "Consolidatable");
+
+    it("a node is quiet when other pods have been so for consolidateAfter, also over a restart", async () => {
+      await started({ consolidateAfter: "5m" });
+      await addNode(world, "a");
+      await addPod(world, "p", "a");
+      await runJobs(4);
+      assert.equal(await isQuiet(), false);
+      await world.restart();
+      await runJobs(2);
+      assert.equal(await isQuiet(), true);
+      await addPod(world, "q", "a");
+      await world.pass(15);
+      assert.equal(await isQuiet(), false);
+      await runJobs(5);
+      assert.equal(await isQuiet(), true);
+    });
+
+    it("a node without other pods is not empty enough to go between two runs", async () => {
+      await started({ consolidateAfter: "5m" });
+      await addNode(world, "a");
+      await runJobs(8);
+      assert.equal(await world.exists(NODES, "a"), true);
+      await world.pass(6 * 60);
+      assert.equal(await world.exists(NODES, "a"), false);
+    });
+  });
 });

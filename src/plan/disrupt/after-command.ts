@@ -1,4 +1,5 @@
 import { byText } from "../../base/order.ts";
+import type { InstanceType } from "../../model/instance-type.ts";
 import { INSTANCE_TYPE_LABEL } from "../../model/labels.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
 import type { PlannedClaim } from "../provision/provision-plan.ts";
@@ -23,19 +24,14 @@ export function afterCommand(snapshot: Snapshot, { candidates, replacements, mov
 
 /** Full already: it has room for the pods that it is bought for, and nobody else is to count on it. */
 function comingNode(snapshot: Snapshot, claim: PlannedClaim, podKeys: readonly string[]): StateNode {
-  const type = snapshot.instanceTypes.get(claim.nodePool)?.find(({ name }) => name === claim.instanceTypes[0]);
-  const labels: Record<string, string> = { ...claim.labels, [INSTANCE_TYPE_LABEL]: claim.instanceTypes[0] ?? "" };
-  for (const { key, operator, values } of claim.requirements) {
-    const [only, ...others] = operator === "In" ? (values ?? []) : [];
-    if (only !== undefined && others.length === 0) labels[key] = only;
-  }
+  const type = cheapestTypeOf(snapshot, claim);
   return {
     name: claim.name,
     providerId: undefined,
     node: undefined,
     claim: undefined,
     nodePool: claim.nodePool,
-    labels,
+    labels: labelsToCome(claim, type),
     annotations: {},
     taints: [],
     capacity: type?.capacity ?? {},
@@ -47,4 +43,24 @@ function comingNode(snapshot: Snapshot, claim: PlannedClaim, podKeys: readonly s
     markedForDeletion: false,
     podKeys,
   };
+}
+
+/** The type that is most likely launched. */
+export function cheapestTypeOf({ instanceTypes }: Snapshot, claim: PlannedClaim): InstanceType | undefined {
+  return instanceTypes.get(claim.nodePool)?.find(({ name }) => name === claim.instanceTypes[0]);
+}
+
+/** Labels that the node is sure to have when it comes up as its cheapest type. */
+export function labelsToCome(claim: PlannedClaim, type: InstanceType | undefined): Record<string, string> {
+  const labels: Record<string, string> = { ...claim.labels };
+  for (const [key, { complement, values }] of type?.requirements ?? []) {
+    const [only, ...others] = complement ? [] : values;
+    if (only !== undefined && others.length === 0) labels[key] = only;
+  }
+  for (const { key, operator, values } of claim.requirements) {
+    const [only, ...others] = operator === "In" ? (values ?? []) : [];
+    if (only !== undefined && others.length === 0) labels[key] = only;
+  }
+  labels[INSTANCE_TYPE_LABEL] = claim.instanceTypes[0] ?? "";
+  return labels;
 }

@@ -1,12 +1,20 @@
+import { parseTime } from "../../base/time.ts";
 import type { Offering } from "../../model/instance-type.ts";
-import { CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, ZONE_LABEL } from "../../model/labels.ts";
+import {
+  CAPACITY_TYPE_LABEL,
+  INSTANCE_TYPE_LABEL,
+  NODE_POOL_LABEL,
+  REPLACEMENT_ANNOTATION,
+  ZONE_LABEL,
+} from "../../model/labels.ts";
 import { isReschedulable } from "../../model/pod-predicates.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { NodePool } from "../../model/resources/node-pool.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
 import { isTrue } from "../lifecycle/conditions.ts";
 import type { BlockCode, Candidate } from "./candidates.ts";
-import { consolidatable } from "./consolidatable.ts";
+import { consolidatable, quietFor } from "./consolidatable.ts";
+import { roundOf } from "./consolidation-round.ts";
 import { disruptionCost } from "./eviction-cost.ts";
 
 /** A node that may go because its pods can be had for less elsewhere. */
@@ -18,6 +26,10 @@ export type Consolidatee = {
   price: number;
   isSpot: boolean;
   disruptionCost: number;
+  /** Since pods last came or left, and since its pool last had to grow. */
+  quietMs: number;
+  /** How many moves in a row it came of, see consolidation-round.ts. */
+  round: number;
 };
 
 export type KeptCode =
@@ -37,6 +49,8 @@ export type KeptCode =
   | "TooFewSpotTypes"
   | "MinValuesNotMet"
   | "NotBalanced"
+  | "TooTight"
+  | "TooEarly"
   | "NotTried";
 
 /** Why a node stays, with a stable code and a sentence with its numbers. */
@@ -49,6 +63,7 @@ export function consolidatees(
 ): { able: Consolidatee[]; kept: Kept[] } {
   const able: Consolidatee[] = [];
   const kept: Kept[] = [];
+  const grown = sinceGrowth(snapshot);
   for (const candidate of candidates) {
     const { state, claim, pool, pods } = candidate;
     const refusal = refusalByPool(candidate, snapshot.nowMs);
@@ -68,9 +83,26 @@ export function consolidatees(
       price: offering.priceUsdPerHour,
       isSpot: offering.capacityType === "spot",
       disruptionCost: disruptionCost(pods),
+      quietMs: Math.min(quietFor(claim, snapshot.nowMs), grown(pool)),
+      round: roundOf(claim, snapshot),
     });
   }
   return { able, kept };
+}
+
+/**
+ * For a pool, how long ago the newest of its nodes was bought for pods that had none. What is taken away soon after that is
+ * often bought again. Replacements of other nodes are no growth.
+ */
+function sinceGrowth({ view, nowMs }: Snapshot): (pool: NodePool) => number {
+  const newest = new Map<string, number>();
+  for (const { metadata } of view.nodeClaims.values()) {
+    const pool = metadata.labels?.[NODE_POOL_LABEL] ?? "";
+    const createdMs = parseTime(metadata.creationTimestamp) ?? nowMs;
+    if (metadata.annotations?.[REPLACEMENT_ANNOTATION] !== undefined) continue;
+    newest.set(pool, Math.max(newest.get(pool) ?? createdMs, createdMs));
+  }
+  return ({ metadata }) => Math.max(0, nowMs - (newest.get(metadata.name) ?? Number.NEGATIVE_INFINITY));
 }
 
 type Refusal = { code: KeptCode; reason: string };

@@ -1,13 +1,17 @@
 import { byText } from "../../base/order.ts";
+import { MINUTE_MS } from "../../base/time.ts";
 import type { InstanceType } from "../../model/instance-type.ts";
 import { CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL } from "../../model/labels.ts";
 import { keyOf } from "../../model/object.ts";
 import { indexBudgets, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import type { PlannedClaim } from "../provision/provision-plan.ts";
+import { afterCommand } from "./after-command.ts";
+import { asScheduled } from "./as-scheduled.ts";
 import { unbalanced } from "./balanced.ts";
 import type { DisruptionCommand } from "./command.ts";
 import type { Consolidatee, KeptCode } from "./consolidate-candidates.ts";
+import { costOfMove, leastSaving, prematureMs } from "./move-cost.ts";
 import { rehome } from "./rehome.ts";
 import { dollars, underPrice } from "./replacement-prices.ts";
 
@@ -28,6 +32,8 @@ export type NoMove = {
   kind: "none";
   code: KeptCode;
   reason: string;
+  /** Of a move that comes too early: it pays from then on. */
+  afterMs?: number;
   /** Members of which some pod has no other place. */
   homeless: readonly Consolidatee[];
 };
@@ -38,12 +44,14 @@ export type MoveRules = {
   /** USD per hour that every node counts as dearer than it is, as in provisioning. */
   surchargePerNode: number;
   spotToSpot: boolean;
+  /** What evicting a usual pod is worth: moves wait until their nodes have been quiet long enough for it. 0: they do not. */
+  evictionCostUsd: number;
 };
 
 /** A single spot node makes way for another only while there are so many cheaper types: else it would be back soon. */
 const SPOT_TYPES_MIN = 15;
-/** USD per hour that moving a usual pod must bring. */
-const EVICTION_PRICE = 0.0002;
+/** Effort of the search for nodes for pods that the scheduler leaves without room. */
+const STRAGGLER_STEPS = 20_000;
 
 export type MoveOptions = {
   /** Effort of the search for new nodes; undefined: as in provisioning. */
@@ -102,16 +110,60 @@ export function paying(
     replacements: isSpotToSpot ? priced.claims.map(fewest) : priced.claims,
     moves,
   };
-  const savings = price - priced.price;
-  const disruption = members.reduce((sum, one) => sum + one.disruptionCost - 1, 0);
-  const nodesLess = members.length - planned.length;
-  const gain = savings + rules.surchargePerNode * nodesLess - EVICTION_PRICE * disruption;
+  const worth = worthOf(snapshot, members, { command, savings: price - priced.price, planned }, rules);
+  if ("code" in worth) return worth;
+  const score = unbalanced(snapshot, members, worth.savings);
+  return score === undefined ? { kind: "move", members, command, planned, ...worth } : none("NotBalanced", score);
+}
+
+type Worth = Pick<Move, "savings" | "gain">;
+
+/** What the move brings for what it costs, once the scheduler has had its way with the pods. */
+function worthOf(
+  snapshot: Snapshot,
+  members: readonly Consolidatee[],
+  { command, savings, planned }: Pick<Move, "command" | "savings" | "planned">,
+  { surchargePerNode, evictionCostUsd }: MoveRules,
+): Worth | NoMove {
+  const gross = savings + surchargePerNode * (members.length - planned.length);
+  const gain = gross - leastSaving(members);
   if (gain <= 0) {
-    const reason = `going elsewhere would save ${dollars(savings)} per hour, too little for moving ${moves.size} pods`;
+    const reason = `going elsewhere would save ${dollars(savings)} per hour, too little for moving ${command.moves.size} pods`;
     return none("NotCheaper", reason);
   }
-  const score = unbalanced(snapshot, members, savings);
-  return score === undefined ? { kind: "move", members, command, planned, savings, gain } : none("NotBalanced", score);
+  const costUsd = costOfMove(members, planned.length, evictionCostUsd);
+  const early = prematureMs(members, costUsd, gross);
+  if (early > 0) return tooEarly(savings, costUsd, early);
+  const stragglers = stragglersOf(snapshot, command);
+  if (stragglers === undefined) return none("TooTight", "the scheduler would not fill the other nodes as planned");
+  const more = stragglers.reduce((sum, { cheapestPrice }) => sum + cheapestPrice, 0);
+  const left = gain - more - surchargePerNode * stragglers.length;
+  if (left > 0) return { savings: savings - more, gain: left };
+  const reason = `the scheduler would not fill the other nodes as planned: nodes for pods without room would cost ${dollars(more)} per hour, and ${dollars(savings)} are saved`;
+  return none("TooTight", reason);
+}
+
+export function tooEarly(savings: number, costUsd: number, afterMs: number): NoMove {
+  const minutes = Math.ceil(afterMs / MINUTE_MS);
+  const reason = `going elsewhere would save at most ${dollars(savings)} per hour; for moving, which costs ${dollars(costUsd)}, it has not been quiet long enough: another ${minutes} min`;
+  return { ...none("TooEarly", reason), afterMs };
+}
+
+/** What would have to be bought for pods that the scheduler leaves without room; undefined: nothing holds them. */
+function stragglersOf(snapshot: Snapshot, command: DisruptionCommand): readonly PlannedClaim[] | undefined {
+  const placement = asScheduled(snapshot, command);
+  if (placement.size === command.moves.size) return [];
+  const [first] = command.candidates;
+  const podKeys = [...command.moves.keys()].filter((key) => !placement.has(key));
+  const settled = afterCommand(snapshot, { ...command, moves: placement });
+  const stateNodes = settled.stateNodes.map((state) =>
+    state.name === first?.state.name ? { ...state, podKeys } : state,
+  );
+  const searchSteps = Math.min(STRAGGLER_STEPS, snapshot.settings.searchSteps ?? STRAGGLER_STEPS);
+  const settings = { ...snapshot.settings, searchSteps };
+  const leaving = new Set([first?.claim.metadata.name ?? ""]);
+  const { replacements, problem } = rehome({ ...settled, stateNodes, settings }, { leaving });
+  return problem === undefined ? replacements : undefined;
 }
 
 const GATED = "a spot node makes way for another only with the feature gate SpotToSpotConsolidation";

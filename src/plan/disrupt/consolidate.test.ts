@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { formatTime } from "../../base/time.ts";
+import { DAY_MS, formatTime } from "../../base/time.ts";
 import type { Node } from "../../model/core.ts";
 import type { InstanceType } from "../../model/instance-type.ts";
 import { CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, NODE_POOL_LABEL, ZONE_LABEL } from "../../model/labels.ts";
@@ -21,6 +21,7 @@ import {
 import { scoreOf } from "./balanced.ts";
 import { type ConsolidationPlan, checkMove, planConsolidation } from "./consolidate.ts";
 
+const YEAR_MS = 365 * DAY_MS;
 const ON_DEMAND: RequirementSpec = { key: CAPACITY_TYPE_LABEL, operator: "In", values: ["on-demand"] };
 type Disruption = NonNullable<NodePool["spec"]["disruption"]>;
 
@@ -37,6 +38,9 @@ type Had = {
   pool?: string;
   initialized?: boolean;
   lastPodEventMs?: number;
+  createdMs?: number;
+  /** Of the claim. */
+  annotations?: Record<string, string>;
 };
 
 /** A node of a type of the family with all of its room, quiet for long. */
@@ -76,6 +80,8 @@ function had(name: string, typeName: string, types: readonly InstanceType[], mor
         status: { ...(object as Node).status, conditions: [{ type: "Ready", status: "True" }] },
       } as Node;
     }
+    object.metadata.creationTimestamp = formatTime(more.createdMs ?? -YEAR_MS);
+    if (more.annotations !== undefined) object.metadata.annotations = more.annotations;
     const event = more.lastPodEventMs === undefined ? {} : { lastPodEventTime: formatTime(more.lastPodEventMs) };
     return { ...object, status: { ...(object as NodeClaim).status, ...event, conditions } } as KubeObject;
   });
@@ -394,5 +400,70 @@ describe("a consolidation plan", () => {
     const objects = [pool(), { ...other, status: {} }, familyNode("a", "m.4xlarge"), pods(3, { name: "p", node: "a" })];
     assert.deepEqual(inWords(planned({ objects })), ["a -> m.xlarge"]);
     assert.equal(planned({ objects }).moves[0]?.command.replacements[0]?.labels[NODE_POOL_LABEL], "default");
+  });
+});
+
+describe("a move in a cluster that goes on living", () => {
+  const patient = (objects: ClusterSketch["objects"]): ConsolidationPlan =>
+    planConsolidation(clusterOf({ objects: [pool(), ...objects] }), {
+      underway: new Set(),
+      spotToSpot: false,
+      evictionCostUsd: 0.05,
+    });
+  const threePods = pods(3, { name: "p", node: "a" });
+  const quietFor = (seconds: number, annotations: Record<string, string> = {}) => [
+    familyNode("a", "m.4xlarge", { lastPodEventMs: -1_000 * seconds, annotations }),
+    threePods,
+  ];
+  const round = (value: object): Record<string, string> => ({
+    "karpenter.sh/consolidation-round": JSON.stringify(value),
+  });
+  // Saves 0.6 per hour; three evictions and a new node are worth 0.2: it pays back in 20 minutes, and waits for a third of these.
+  it("waits for quiet, the longer the later it pays back", () => {
+    const early = patient(quietFor(300));
+    assert.deepEqual([inWords(early), codeOf(early, "a"), early.nextMs], [[], "TooEarly", 100_000]);
+    assert.deepEqual(inWords(patient(quietFor(420))), ["a -> m.xlarge"]);
+  });
+  it("waits an hour for what pays back in an hour", () => {
+    const small = (seconds: number): string[] =>
+      inWords(
+        patient([familyNode("a", "m.xlarge", { lastPodEventMs: -1_000 * seconds }), pod({ name: "p", node: "a" })]),
+      );
+    assert.deepEqual([small(3_500), small(3_700)], [[], ["a -> m.large"]]);
+  });
+  it("waits where its pool has just had to grow, but not where a node was replaced", () => {
+    const young = (annotations: Record<string, string>) =>
+      inWords(patient([...quietFor(420), familyNode("b", "m.large", { createdMs: -60_000, annotations })]));
+    assert.deepEqual(young({}), []);
+    assert.deepEqual(young({ "karpenter.sh/disruption-command": "any" }), ["a -> m.xlarge"]);
+  });
+  it("waits four times as long for each move that it came of, while pods ask for the same", () => {
+    const same = { cpuMilli: 3_000, memoryMib: 3_072 };
+    assert.deepEqual(inWords(patient(quietFor(1_500, round({ round: 1, ...same })))), []);
+    assert.deepEqual(inWords(patient(quietFor(1_700, round({ round: 1, ...same })))), ["a -> m.xlarge"]);
+    assert.deepEqual(inWords(patient(quietFor(6_000, round({ round: 2, ...same })))), []);
+    const other = { cpuMilli: 6_000, memoryMib: 3_072 };
+    assert.deepEqual(inWords(patient(quietFor(420, round({ round: 1, ...other })))), ["a -> m.xlarge"]);
+    assert.deepEqual(inWords(patient(quietFor(420, { "karpenter.sh/consolidation-round": "edited" }))), [
+      "a -> m.xlarge",
+    ]);
+  });
+  it("is not made where the scheduler would spread the pods so that some find no room", () => {
+    // By plan 600m go to c, and twice 450m to b; the scheduler puts 600m on b, where most is left.
+    const objects = [
+      pool(),
+      familyNode("a", "m.large"),
+      familyNode("b", "m.2xlarge", { conditions: ["Initialized"] }),
+      familyNode("c", "m.2xlarge", { conditions: ["Initialized"] }),
+      pod({ name: "on-b", cpu: "7000m", memory: "1Gi", node: "b" }),
+      pod({ name: "on-c", cpu: "7300m", memory: "1Gi", node: "c" }),
+      pod({ name: "p", cpu: "600m", memory: "10Mi", node: "a" }),
+      pod({ name: "q", cpu: "450m", memory: "10Mi", node: "a" }),
+      pod({ name: "r", cpu: "450m", memory: "10Mi", node: "a" }),
+    ];
+    const plan = planned({ objects });
+    assert.deepEqual([inWords(plan), codeOf(plan, "a")], [[], "TooTight"]);
+    const roomy = planned({ objects: objects.filter((one) => !("kind" in one) || one.metadata.name !== "r") });
+    assert.deepEqual(inWords(roomy), ["a -> nothing"]);
   });
 });

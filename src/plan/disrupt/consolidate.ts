@@ -5,14 +5,17 @@ import { afterCommand } from "./after-command.ts";
 import { type PoolBudget, poolBudgets } from "./budgets.ts";
 import { findCandidates } from "./candidates.ts";
 import { type Consolidatee, closedTargets, consolidatees, type Kept } from "./consolidate-candidates.ts";
-import { type Move, type MoveRules, moveOf, type NoMove, paying } from "./consolidate-move.ts";
+import { type Move, type MoveRules, moveOf, type NoMove, paying, tooEarly } from "./consolidate-move.ts";
 import { bestMove, type Effort, rankedByWaste, type Search, spend, withinRoom } from "./consolidate-search.ts";
+import { costOfMove, prematureMs } from "./move-cost.ts";
 
 export type ConsolidationPlan = {
   /** Each pays back by itself; those that bring most for the trouble first. */
   moves: Move[];
   /** Nodes that might have gone, before it was asked whether that pays. */
   eligible: readonly Consolidatee[];
+  /** How long from now until a move that was too early may pay; infinite without one. */
+  nextMs: number;
   /** Managed nodes that stay, in order of name. */
   kept: Kept[];
   budgets: ReadonlyMap<string, PoolBudget>;
@@ -27,6 +30,11 @@ export type ConsolidationOptions = {
   paused?: ReadonlySet<string>;
   /** Names of claims whose nodes take no pods, since they are to go for other reasons. */
   avoid?: ReadonlySet<string>;
+  /**
+   * What evicting a usual pod is worth in USD, in a cluster that goes on living: moves wait until it has been quiet long
+   * enough for what they cost. Default 0: what can be saved is saved at once.
+   */
+  evictionCostUsd?: number;
   /** About one pod or node looked at each. */
   steps?: number;
 };
@@ -48,12 +56,14 @@ export function planConsolidation(snapshot: Snapshot, options: ConsolidationOpti
   const effort: Effort = { left: options.steps ?? Math.max(STEPS_MIN, WHOLE_LOOKS * snapshot.stateNodes.length) };
   const why = new Map<string, NoMove>();
   const room = new Map([...budgets].map(([name, { remaining }]) => [name, remaining]));
-  const moves = allMoves(snapshot, able, { rules, effort, why, room });
+  const ripe = able.filter((one) => !isTooEarly(one, rules, why));
+  const moves = allMoves(snapshot, ripe, { rules, effort, why, room });
   const perTrouble = ({ savings, members }: Move): number =>
     savings / members.reduce((sum, { disruptionCost }) => sum + disruptionCost, 0);
   return {
     moves: moves.sort((a, b) => perTrouble(b) - perTrouble(a)),
     eligible: able,
+    nextMs: Math.min(...[...why.values()].map(({ afterMs }) => afterMs ?? Number.POSITIVE_INFINITY)),
     kept: [...kept, ...blocked, ...stillThere(able, moves, { why, room: budgets })].sort(byNode),
     budgets,
   };
@@ -61,7 +71,10 @@ export function planConsolidation(snapshot: Snapshot, options: ConsolidationOpti
 
 type Considered = { able: Consolidatee[]; kept: Kept[]; blocked: readonly Kept[]; rules: MoveRules };
 
-function considered(snapshot: Snapshot, { underway, paused, avoid, spotToSpot }: ConsolidationOptions): Considered {
+function considered(
+  snapshot: Snapshot,
+  { underway, paused, avoid, spotToSpot, evictionCostUsd = 0 }: ConsolidationOptions,
+): Considered {
   const found = findCandidates(snapshot, underway);
   const { able, kept } = consolidatees(snapshot, found.candidates);
   const isPaused = ({ poolName }: Consolidatee): boolean => paused?.has(poolName) === true;
@@ -72,8 +85,18 @@ function considered(snapshot: Snapshot, { underway, paused, avoid, spotToSpot }:
     closed: new Set([...closedTargets(snapshot), ...(avoid ?? [])]),
     surchargePerNode: snapshot.settings.surchargePerNode ?? SURCHARGE,
     spotToSpot,
+    evictionCostUsd,
   };
   return { able: able.filter((one) => !isPaused(one)), kept: [...kept, ...waiting], blocked: found.blocked, rules };
+}
+
+/** Whether the node would have to stand still even if all that it costs could be saved: then no set with it is looked at. */
+function isTooEarly(one: Consolidatee, rules: MoveRules, why: Map<string, NoMove>): boolean {
+  const costUsd = costOfMove([one], 0, rules.evictionCostUsd);
+  const most = one.price + rules.surchargePerNode;
+  const afterMs = prematureMs([one], costUsd, most);
+  if (afterMs > 0) why.set(one.claimName, tooEarly(one.price, costUsd, afterMs));
+  return afterMs > 0;
 }
 
 /** Why a move that was decided on some time ago is given up. */
@@ -101,7 +124,9 @@ export function checkMove(
     return { kind: "rejected", cause: "budget", reason: "the disruption budgets do not allow it any more" };
   }
   const move = moveOf(snapshot, members, rules);
-  return move.kind === "move" ? move : { kind: "rejected", cause: "scheduling", reason: move.reason };
+  if (move.kind === "move") return move;
+  // Pods have come or gone meanwhile, and the nodes have to be quiet anew.
+  return { kind: "rejected", cause: move.code === "TooEarly" ? "churn" : "scheduling", reason: move.reason };
 }
 
 /** Move after move, each planned for what the ones before leave. */

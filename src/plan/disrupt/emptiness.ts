@@ -3,6 +3,7 @@ import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { isTrue } from "../lifecycle/conditions.ts";
 import { type PoolBudget, poolBudgets } from "./budgets.ts";
 import { type Blocked, type Candidate, findCandidates } from "./candidates.ts";
+import { hasStoodEmpty } from "./consolidatable.ts";
 
 export type EmptinessPlan = {
   /** To be deleted: within the budgets, those proposed earlier first, then in order of name. */
@@ -40,7 +41,7 @@ export function planEmptiness(
   const isOff = ({ pool }: Candidate): boolean => pool.spec.disruption?.consolidateAfter === "Never";
   const isFirst = ({ claim }: Candidate): boolean => proposed?.has(claim.metadata.uid) === true;
   const eligible = dynamic
-    .filter((candidate) => !isOff(candidate) && isSpare(candidate))
+    .filter((candidate) => !isOff(candidate) && isSpare(candidate, snapshot.nowMs))
     .sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)));
   const room = new Map([...budgets].map(([name, { remaining }]) => [name, remaining]));
   const chosen: Candidate[] = [];
@@ -55,6 +56,6 @@ export function planEmptiness(
   return { chosen, eligible, blocked, switchedOff: dynamic.filter(isOff), budgets };
 }
 
-function isSpare({ claim, pods }: Candidate): boolean {
-  return isTrue(claim, "Consolidatable") && !pods.some(isReschedulable);
+function isSpare({ claim, pool, pods }: Candidate, nowMs: number): boolean {
+  return isTrue(claim, "Consolidatable") && hasStoodEmpty(claim, pool, nowMs) && !pods.some(isReschedulable);
 }

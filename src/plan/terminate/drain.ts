@@ -1,7 +1,5 @@
-import { byText } from "../../base/order.ts";
 import { MINUTE_MS, parseTime } from "../../base/time.ts";
 import type { Pod } from "../../model/core.ts";
-import { keyOf } from "../../model/object.ts";
 import {
   isCritical,
   isMirror,
@@ -10,6 +8,7 @@ import {
   isTerminating,
   toleratesDisruption,
 } from "../../model/pod-predicates.ts";
+import { bySize } from "../../model/pod-requests.ts";
 
 export type DrainPlan = {
   /** Pods that keep the node: empty means drained. Also those that protect themselves. */
@@ -22,10 +21,11 @@ export type DrainPlan = {
 
 /**
  * Who leaves a node next. Pods go in tiers, so that what the others lean on goes last: ordinary ones, then DaemonSets',
- * then critical ones, then critical DaemonSets'. A tier is over when its pods are gone.
+ * then critical ones, then critical DaemonSets'. A tier is over when its pods are gone. In a tier the largest go first:
+ * what comes in their stead finds its room before smaller pods have taken a bit of it everywhere.
  * @param deadlineMs from the claim's termination timestamp; undefined: the node waits for as long as it takes
  * @param graceMaxSeconds a pod is forced out no earlier than this before the deadline, also if its own grace is longer
- * @returns lists in order of key
+ * @returns lists from the largest pod to the smallest
  */
 export function planDrain(
   pods: readonly Pod[],
@@ -33,7 +33,7 @@ export function planDrain(
   deadlineMs: number | undefined,
   graceMaxSeconds = Number.POSITIVE_INFINITY,
 ): DrainPlan {
-  const waiting = pods.filter((pod) => isDrainable(pod, nowMs)).sort((a, b) => byText(keyOf(a), keyOf(b)));
+  const waiting = pods.filter((pod) => isDrainable(pod, nowMs)).sort(bySize);
   const force = waiting.filter((pod) => isOverdue(pod, nowMs, deadlineMs, graceMaxSeconds));
   const polite = waiting.filter((pod) => !force.includes(pod));
   const first = Math.min(...polite.map(tierOf));

@@ -10,6 +10,8 @@ export type JudgeNeeds = {
   state: ClusterState;
   /** Whether the product may hear of changes late, or lose watches. */
   watchesLag: boolean;
+  /** How often something sold out or came back into stock. */
+  stockChanges(): number;
   /** Reports once per text: a law that stays broken is one violation. */
   report(judge: string, what: string): void;
 };

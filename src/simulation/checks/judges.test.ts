@@ -16,6 +16,7 @@ import { judgeConsolidations } from "./consolidations.ts";
 import { judgeInstancesAndClaims } from "./instances-and-claims.ts";
 import type { Judge, JudgeNeeds } from "./judge.ts";
 import { judgeLimitsAndBudgets } from "./limits-and-budgets.ts";
+import { judgePeace } from "./peace.ts";
 
 type Court = {
   clock: VirtualClock;
@@ -34,7 +35,13 @@ async function inCourt(
   const state = new ClusterState(server);
   const writer = new ClusterWriter(server, "test");
   const found: string[] = [];
-  const judge = judgeOf({ clock, state, watchesLag: false, report: (_, what) => found.push(what) });
+  const judge = judgeOf({
+    clock,
+    state,
+    watchesLag: false,
+    stockChanges: () => 0,
+    report: (_, what) => found.push(what),
+  });
   const create = (kind: Kind, object: object, status?: object): void => {
     const made = writer.create(kind, object as KubeObject);
     if (status !== undefined) writer.patchStatus(kind, made.metadata, status);
@@ -182,4 +189,48 @@ describe("law 6: a consolidation never raises the price", () => {
         assert.equal(found.length, broken);
       }));
   }
+});
+
+describe("law 5: no move that the next move undoes", () => {
+  const node = (name: string, price: string): object => ({
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name, labels: { "eks-node-viewer/instance-price": price } },
+    spec: { providerID: `x://${name}` },
+  });
+  const own = (name: string): object => {
+    const made = claim(name) as { metadata: object };
+    return { ...made, metadata: { ...made.metadata, finalizers: ["karpenter.sh/termination"] } };
+  };
+  /** Each price makes way for the next one. */
+  async function moves({ clock, create, writer }: Court, prices: readonly string[], between = (): void => undefined) {
+    for (const [i, price] of prices.entries()) {
+      create(NODES, node(`n${i}`, price));
+      create(NODE_CLAIMS, own(`n${i}`), { providerID: `x://n${i}` });
+      if (i > 0) writer.delete(NODE_CLAIMS, { name: `n${i - 1}` });
+      await clock.runFor(2 * MINUTE_MS);
+      between();
+      writer.patchStatus(NODE_CLAIMS, { name: `n${i}` }, { conditions: [isTrue("DisruptionReason", "Underutilized")] });
+    }
+  }
+  const cases = [
+    { prices: ["0.3", "0.2", "0.1"], broken: 0, what: "each saves" },
+    { prices: ["0.3", "0.4", "0.2"], broken: 0, what: "the second makes good for the first" },
+    { prices: ["0.3", "0.2", "0.3"], broken: 1, what: "there and back" },
+    { prices: ["0.3", "0.4", "0.3"], broken: 1, what: "dearer, and back" },
+  ];
+  for (const { prices, broken, what } of cases) {
+    it(`${what} (${prices.join(", ")} per hour): ${broken === 0 ? "fine" : "found out"}`, () =>
+      inCourt(judgePeace, async (court) => {
+        await moves(court, prices);
+        assert.equal(court.found.length, broken, court.found.join());
+      }));
+  }
+
+  it("there and back is fine where users have changed what they want", () =>
+    inCourt(judgePeace, async (court) => {
+      let count = 0;
+      await moves(court, ["0.3", "0.2", "0.3"], () => court.create(PODS, pod(`p${count++}`, "1")));
+      assert.deepEqual(court.found, []);
+    }));
 });

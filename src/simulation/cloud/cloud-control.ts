@@ -21,6 +21,7 @@ export class CloudControl {
   readonly #notices = new Map<string, { notice: InterruptionNotice; visibleMs: number }>();
   #noticeNumber = 0;
   #stillborn = 0;
+  #stockChanges = 0;
 
   constructor(clock: Pick<Clock, "nowMs">) {
     this.#clock = clock;
@@ -29,14 +30,22 @@ export class CloudControl {
   /** @param id to take it back with `restock` */
   sellOut(id: string, what: StockOut): void {
     this.#soldOut.set(id, what);
+    this.#stockChanges += 1;
   }
 
   restock(id: string): void {
     this.#soldOut.delete(id);
+    this.#stockChanges += 1;
   }
 
   restockAll(): void {
     this.#soldOut.clear();
+    this.#stockChanges += 1;
+  }
+
+  /** How often something sold out or came back. */
+  get stockChanges(): number {
+    return this.#stockChanges;
   }
 
   /** The next `count` instances never come up: they are paid for, but no Node ever appears. */

@@ -12,7 +12,16 @@ import { type DrawnObject, drawPools, type Offer } from "./draw-pools.ts";
 import { type DrawnDeployment, drawDaemonSet, drawDeployment, drawJob, WORLD_NAMESPACE } from "./draw-workloads.ts";
 import { SMALL_ZONES } from "./small-catalogue.ts";
 
-type StoryNeeds = {
+/** What happens in a world, apart from the product. */
+export type Tale = {
+  begin(): void;
+  /** Nothing happens any more but what already does. */
+  end(): void;
+  /** Every Deployment goes to zero. */
+  leave(): void;
+};
+
+export type StoryNeeds = {
   clock: Clock;
   random: Random;
   state: ClusterState;
@@ -29,7 +38,7 @@ const DEPLOYMENTS_MAX = 10;
 const CPU_MILLI_MAX = 90_000;
 
 /** What the users of a world do, and what befalls its machines: drawn from the seed, deed by deed. */
-export class Story {
+export class Story implements Tale {
   readonly #needs: StoryNeeds;
   readonly #offer: Offer;
   readonly #pools: DrawnObject[];

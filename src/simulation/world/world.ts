@@ -16,6 +16,7 @@ import { judgeConsolidations } from "../checks/consolidations.ts";
 import { judgeInstancesAndClaims } from "../checks/instances-and-claims.ts";
 import type { Judge, Violation } from "../checks/judge.ts";
 import { judgeLimitsAndBudgets } from "../checks/limits-and-budgets.ts";
+import { judgePeace } from "../checks/peace.ts";
 import { mayNotBeEvicted, podsWaiting } from "../checks/pods-run.ts";
 import { VirtualClock } from "../clock/virtual-clock.ts";
 import { CloudControl } from "../cloud/cloud-control.ts";
@@ -27,7 +28,7 @@ import { type Cluster, startCluster } from "./cluster.ts";
 import { History } from "./history.ts";
 import { ProductLives, type StartProduct } from "./product-lives.ts";
 import { createProductObjects } from "./product-objects.ts";
-import { STORY_MS, Story } from "./story.ts";
+import { STORY_MS, Story, type StoryNeeds, type Tale } from "./story.ts";
 
 export type ProviderPorts = {
   api: KubeApi;
@@ -47,6 +48,8 @@ export type SimulateOptions = {
   processes?: number;
   /** How large the world is: 1 (default) is 5 to 20 nodes, 10 is ten times that. */
   scale?: number;
+  /** What users do in it, and nothing else happens; default: drawn from the seed. */
+  tale?: (needs: StoryNeeds) => Tale;
 };
 
 /** 2026-01-05, a Monday. */
@@ -90,7 +93,9 @@ export class World {
   readonly meter: PriceMeter;
   readonly mix: FaultMix;
   readonly #history: History;
-  readonly #story: Story;
+  readonly #story: Tale;
+  /** Whether chance decides what happens, to users and machines alike. */
+  readonly #isDrawn: boolean;
   readonly #interruptions: InterruptionFault;
   readonly #lives: ProductLives;
   readonly #judges: readonly Judge[];
@@ -102,7 +107,7 @@ export class World {
   #claims = 0;
   #lastEventMs = START_MS;
 
-  constructor({ seed, product, provider, faults, processes, scale = 1 }: SimulateOptions) {
+  constructor({ seed, product, provider, faults, processes, scale = 1, tale }: SimulateOptions) {
     const random = new Random(seed);
     const { clock } = this;
     this.mix = { ...drawFaultMix(random.fork("mix")), ...faults };
@@ -127,10 +132,9 @@ export class World {
     this.meter = new PriceMeter(clock, state);
     this.#watchProgress();
     createProductObjects(server, { clusterName: "simulated", replicas: 2 });
-    this.#judges = [judgeInstancesAndClaims, judgeLimitsAndBudgets, judgeBoughtTwice, judgeConsolidations].map(
-      (judge) => judge({ clock, state, watchesLag: lags(this.mix), report: (name, what) => this.#report(name, what) }),
-    );
-    this.#story = new Story({
+    this.#judges = this.#startJudges();
+    this.#isDrawn = tale === undefined;
+    const needs: StoryNeeds = {
       clock,
       random: random.fork("story"),
       state,
@@ -139,7 +143,8 @@ export class World {
       cloud: this.cloud,
       scale,
       tell: (line) => this.#history.tell(line),
-    });
+    };
+    this.#story = tale === undefined ? new Story(needs) : tale(needs);
     const { isSoldOut, notices } = this.cloud;
     const drawn = random.fork("lives");
     this.#lives = new ProductLives({
@@ -172,7 +177,7 @@ export class World {
   /** Lets the users and the faults do their deeds. */
   async runStory(ms = STORY_MS): Promise<void> {
     this.#story.begin();
-    this.#interruptions.begin();
+    if (this.#isDrawn) this.#interruptions.begin();
     await this.clock.runFor(ms);
     this.#story.end();
     this.#interruptions.end();
@@ -239,6 +244,21 @@ export class World {
     this.#lives.end();
     this.cluster.stop();
     this.server.close();
+  }
+
+  #startJudges(): Judge[] {
+    const { clock } = this;
+    const { state } = this.cluster;
+    return [judgeInstancesAndClaims, judgeLimitsAndBudgets, judgeBoughtTwice, judgeConsolidations, judgePeace].map(
+      (judge) =>
+        judge({
+          clock,
+          state,
+          watchesLag: lags(this.mix),
+          stockChanges: () => this.cloud.stockChanges,
+          report: (name, what) => this.#report(name, what),
+        }),
+    );
   }
 
   #report(judge: string, what: string): void {
