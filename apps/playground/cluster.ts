@@ -1,5 +1,6 @@
 import { InvariantError } from "../../src/base/errors.ts";
 import type { Random } from "../../src/base/random.ts";
+import { MINUTE_MS } from "../../src/base/time.ts";
 import { type Kind, PODS } from "../../src/model/kinds.ts";
 import type { KubeObject } from "../../src/model/object.ts";
 import { crdOf } from "../../src/model/resources/crd.ts";
@@ -45,7 +46,7 @@ export function startPlaygroundCluster(options: PlaygroundClusterOptions): Playg
     systemNodes: { count: 2, region },
     ...(kubelets === undefined ? {} : { kubelets }),
   });
-  const settings: Settings = { ...defaultSettings(), ...options.settings };
+  const settings: Settings = { ...defaultSettings(), ...PATIENT_LEASE, ...options.settings };
   createProductObjects(server, { clusterName, replicas: 2 });
   const instanceTypes = catalogueInstanceTypes(region);
   const products = [0, 1].map((index) =>
@@ -77,6 +78,9 @@ export function startPlaygroundCluster(options: PlaygroundClusterOptions): Playg
     },
   };
 }
+
+/** A machine that is busy, or asleep, holds the whole cluster up: that is no reason to change the leader. */
+const PATIENT_LEASE = { leaseDurationMs: 30 * MINUTE_MS, leaseRenewDeadlineMs: 20 * MINUTE_MS };
 
 /** The kind under which the server stores such an object; undefined when it has none. */
 export function kindIn(server: ApiServer, object: KubeObject): Kind | undefined {

@@ -1,6 +1,7 @@
 import { present } from "../base/assert.ts";
 import { RetryError } from "../base/errors.ts";
 import { settleAll } from "../base/settle-all.ts";
+import { someOf } from "../base/some-of.ts";
 import { SECOND_MS } from "../base/time.ts";
 import { NODE_CLAIMS, NODE_POOLS, PODS } from "../model/kinds.ts";
 import { nodePoolHash } from "../model/node-pool-hash.ts";
@@ -177,10 +178,4 @@ async function existingClaim({ api, mirror }: Needs, planned: PlannedClaim): Pro
 function isRefusal(error: unknown): boolean {
   const isTemporary = isConflict(error) || isTooManyRequests(error);
   return error instanceof ApiError && error.code >= 400 && error.code < 500 && !isTemporary;
-}
-
-/** "a, b and 3 other(s)". */
-export function someOf(names: readonly string[], max: number): string {
-  const more = names.length - max;
-  return `${names.slice(0, max).join(", ")}${more > 0 ? ` and ${more} other(s)` : ""}`;
 }

@@ -8,6 +8,7 @@ import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { DISRUPTED_TAINT, isSameTaint, mergeTaints } from "../model/taints.ts";
 import { blockingPod, type Candidate, passesBlocks } from "../plan/disrupt/candidates.ts";
 import type { DisruptionCommand } from "../plan/disrupt/command.ts";
+import { storyOf } from "../plan/disrupt/story.ts";
 import {
   clearCondition,
   findCondition,
@@ -20,22 +21,22 @@ import { listAll } from "../ports/list-all.ts";
 import type { Needs } from "./ports.ts";
 import { patchObject } from "./write.ts";
 
-type Purpose = Pick<DisruptionCommand, "reason" | "moves">;
-
 /**
  * Closes the node for new pods and says why. True when the decision still holds after that: the scheduler may have been
  * quicker than our view of the cluster, and brought a pod that nobody has planned a place for.
  */
-export async function markNode(needs: Needs, { node, claim }: Candidate, purpose: Purpose): Promise<boolean> {
+export async function markNode(needs: Needs, candidate: Candidate, command: DisruptionCommand): Promise<boolean> {
   const { api, mirror, clock, log } = needs;
+  const { node, claim } = candidate;
   const { name } = node.metadata;
-  const { reason } = purpose;
+  const { reason } = command;
   try {
     const taints = mergeTaints(node.spec.taints ?? [], [DISRUPTED_TAINT]);
     await patchObject(needs, NODES, node, { ...node, spec: { ...node.spec, taints } });
     for (const pod of await listAll(api, PODS, { fieldSelector: `spec.nodeName=${name}` })) mirror.remember(pod);
-    if (!holdsStill(needs, name, claim, purpose)) return false;
-    const condition = { type: "DisruptionReason", status: "True", reason, message: reason } as const;
+    if (!holdsStill(needs, name, claim, command)) return false;
+    const message = storyOf(command, candidate);
+    const condition = { type: "DisruptionReason", status: "True", reason, message } as const;
     const conditions = setCondition(claim, NODE_CLAIM_CONDITIONS, condition, clock.nowMs());
     await patchObject(needs, NODE_CLAIMS, claim, withConditions(claim, conditions), "status");
     return true;
@@ -50,7 +51,7 @@ function holdsStill(
   { mirror, clock, memory }: Needs,
   nodeName: string,
   claim: NodeClaim,
-  { reason, moves }: Purpose,
+  { reason, moves }: DisruptionCommand,
 ): boolean {
   const { pods, podsByNode, podDisruptionBudgets } = mirror.live;
   const nowMs = clock.nowMs();

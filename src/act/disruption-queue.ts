@@ -11,7 +11,7 @@ import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { blockingPod, passesBlocks } from "../plan/disrupt/candidates.ts";
 import type { DisruptionCommand } from "../plan/disrupt/command.ts";
 import { type ReplacementRecord, readReplacementRecord } from "../plan/disrupt/replacement-record.ts";
-import { isTrue } from "../plan/lifecycle/conditions.ts";
+import { findCondition, isTrue } from "../plan/lifecycle/conditions.ts";
 import { isConflict } from "../ports/kube-api.ts";
 import { listAll } from "../ports/list-all.ts";
 import { disruptionLabels } from "./claim-metrics.ts";
@@ -19,6 +19,7 @@ import { countMovedPods } from "./count-moved-pods.ts";
 import type { Needs } from "./ports.ts";
 import { snakeCase } from "./snake-case.ts";
 import { bringUpSuccessor, noteSurgeFailure } from "./surge.ts";
+import { tellRemoval } from "./tell-removal.ts";
 import { deleteObject } from "./write.ts";
 
 /** What the queue has to know of a command: all of it can be read from the cluster. */
@@ -230,16 +231,17 @@ export class DisruptionQueue {
     return missing === undefined ? undefined : `the replacement ${missing} is gone before it was ready`;
   }
 
-  #unreadyReplacement({ replacements }: Open): string | undefined {
+  #unreadyReplacement(open: Open): string | undefined {
     const { mirror, events } = this.#needs;
     let unready: string | undefined;
-    for (const name of replacements) {
+    for (const name of open.replacements) {
       const claim = mirror.live.nodeClaims.get(name);
       if (claim === undefined || isTrue(claim, "Initialized")) continue;
       unready ??= `the replacement ${name} is not initialized`;
       const isLaunched = isTrue(claim, "Launched");
       const reason = isLaunched ? "DisruptionWaitingReadiness" : "DisruptionLaunching";
-      const message = isLaunched ? "Disruption waits until it is ready" : "Launching in place of another node";
+      const what = `${open.reason}: in place of ${open.left.map(({ metadata }) => metadata.name).join(", ")}`;
+      const message = isLaunched ? `Disruption waits until it is ready: ${what}` : `Launching: ${what}`;
       events.record({ object: claim, type: "Normal", reason, message });
     }
     return unready;
@@ -262,7 +264,7 @@ export class DisruptionQueue {
   }
 
   async #delete({ reason, replacements, consolidationType }: Open, claim: NodeClaim): Promise<void> {
-    const { events, metrics, memory, mirror } = this.#needs;
+    const { metrics, memory, mirror } = this.#needs;
     const { name } = claim.metadata;
     try {
       await deleteObject(this.#needs, NODE_CLAIMS, claim);
@@ -280,16 +282,7 @@ export class DisruptionQueue {
       : "";
     metrics.count("karpenter_nodeclaims_disrupted_total", disruptionLabels(claim, reason.toLowerCase(), policy));
     countMovedPods(this.#needs, claim, reason.toLowerCase(), policy);
-    const node = this.#nodeOf(claim);
-    for (const object of node === undefined ? [claim] : [node, claim]) {
-      events.record({
-        object,
-        type: "Normal",
-        reason: "DisruptionTerminating",
-        message: `${object.kind} is being disrupted: ${reason}`,
-        dedupeValues: [object.metadata.uid, reason],
-      });
-    }
+    tellRemoval(this.#needs, claim, storyIn(mirror.live.nodeClaims.get(name) ?? claim, reason));
   }
 
   #nodeOf(claim: NodeClaim): Node | undefined {
@@ -365,6 +358,12 @@ export class DisruptionQueue {
       memory.letGo(replacements.filter((one) => !stillHeld.has(one)));
     }
   }
+}
+
+/** As it was written on the claim when the command began. */
+function storyIn(claim: NodeClaim, reason: string): string {
+  const written = findCondition(claim, "DisruptionReason")?.message ?? "";
+  return written === "" ? reason : written;
 }
 
 /** Marked by a command, and not deleted yet. */

@@ -11,6 +11,7 @@ import { countMovedPods } from "./count-moved-pods.ts";
 import { pausesNow } from "./disruption-pause.ts";
 import type { Needs } from "./ports.ts";
 import { isServed } from "./snapshot-now.ts";
+import { tellRemoval } from "./tell-removal.ts";
 import { deleteObject } from "./write.ts";
 
 /** Deletes claims that have outlived their expireAfter: those that could not be replaced in time. */
@@ -30,6 +31,7 @@ export function expirationController(needs: Needs): Controller {
       if (state.kind === "later") return after(Math.min(state.afterMs, DAY_MS), "it is not old enough yet");
       if (isPaused(needs, claim)) return after(MINUTE_MS, "disruption is paused");
       await deleteObject(needs, NODE_CLAIMS, claim);
+      tellRemoval(needs, claim, `Expired: it is older than its expireAfter of ${claim.spec.expireAfter ?? ""}`);
       countDisrupted(metrics, claim, "expired");
       countMovedPods(needs, claim, "expired");
       log.info("deleting expired nodeclaim", { NodeClaim: key });

@@ -9,6 +9,7 @@ import { countDisrupted } from "./claim-metrics.ts";
 import { countMovedPods } from "./count-moved-pods.ts";
 import type { Needs } from "./ports.ts";
 import { isServed } from "./snapshot-now.ts";
+import { tellRemoval } from "./tell-removal.ts";
 import { deleteObject } from "./write.ts";
 
 const PERIOD_MS = 2 * MINUTE_MS;
@@ -56,6 +57,7 @@ async function collectClaims(
   return inParallel(claimsWithoutInstance(ours, instances, isNodeReady, clock.nowMs()), async (claim) => {
     if (!(await isGone(needs, claim.status?.providerID ?? ""))) return;
     await deleteObject(needs, NODE_CLAIMS, claim);
+    tellRemoval(needs, claim, "GarbageCollected: its instance is gone");
     countDisrupted(metrics, claim, "garbage_collected");
     countMovedPods(needs, claim, "garbage_collected");
     log.info("garbage collecting nodeclaim with no cloudprovider representation", {

@@ -12,6 +12,7 @@ import { countMovedPods } from "./count-moved-pods.ts";
 import type { Needs } from "./ports.ts";
 import { snakeCase } from "./snake-case.ts";
 import { isServed } from "./snapshot-now.ts";
+import { tellRemoval } from "./tell-removal.ts";
 import { deleteObject, patchObject, SHARED_OBJECT_BACKOFF_MS } from "./write.ts";
 
 /**
@@ -82,6 +83,7 @@ async function repair(needs: Needs, node: Node, claim: NodeClaim, condition: str
     metadata: { ...claim.metadata, annotations: dated },
   });
   await deleteObject(needs, NODE_CLAIMS, written);
+  tellRemoval(needs, claim, `Unhealthy: the node has the condition ${condition} for too long`);
   countDisrupted(metrics, claim, "unhealthy");
   countMovedPods(needs, claim, "unhealthy");
   metrics.count("karpenter_nodeclaims_unhealthy_disrupted_total", {

@@ -1,3 +1,4 @@
+import { someOf } from "../base/some-of.ts";
 import { parseTime, SECOND_MS } from "../base/time.ts";
 import type { Node, Pod, VolumeAttachment } from "../model/core.ts";
 import { NODE_CLAIMS, NODES, PODS, VOLUME_ATTACHMENTS } from "../model/kinds.ts";
@@ -25,7 +26,6 @@ import { InstanceNotFoundError } from "../ports/cloud-provider.ts";
 import { listAll } from "../ports/list-all.ts";
 import { after, type Change, type Controller, type Outcome, onChange } from "../runtime/controller.ts";
 import { workerCount } from "../runtime/worker-count.ts";
-import { someOf } from "./create-claims.ts";
 import { EvictionQueue } from "./eviction-queue.ts";
 import { tellForeignFinalizers } from "./foreign-finalizers.ts";
 import type { Needs } from "./ports.ts";

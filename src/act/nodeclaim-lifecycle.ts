@@ -22,6 +22,7 @@ import { finalizeNodeClaim } from "./nodeclaim-finalization.ts";
 import { recordRegistration } from "./nodepool-registration-health.ts";
 import type { Needs } from "./ports.ts";
 import { isServed } from "./snapshot-now.ts";
+import { tellRemoval } from "./tell-removal.ts";
 import { deleteObject, patchObject } from "./write.ts";
 
 const CONFLICT_RETRY_MS = 100;
@@ -148,6 +149,12 @@ async function giveUp(
   reason: "launch_timeout" | "registration_timeout",
 ): Promise<void> {
   await recordRegistration(needs, claim, false);
+  const what = reason === "launch_timeout" ? "launched within 5 minutes" : "registered within 15 minutes";
+  tellRemoval(
+    needs,
+    claim,
+    `${reason === "launch_timeout" ? "LaunchTimeout" : "RegistrationTimeout"}: no node has ${what}`,
+  );
   await dropClaim(needs, claim, reason);
 }
 

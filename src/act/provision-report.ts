@@ -1,7 +1,8 @@
+import { someOf } from "../base/some-of.ts";
 import { MINUTE_MS, SECOND_MS } from "../base/time.ts";
 import type { ProvisionPlan } from "../plan/provision/provision-plan.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
-import { type Created, someOf } from "./create-claims.ts";
+import type { Created } from "./create-claims.ts";
 import { podsByEffectiveZone } from "./effective-zones.ts";
 import type { Needs } from "./ports.ts";
 

@@ -12,6 +12,7 @@ import { createClaims } from "./create-claims.ts";
 import { refreshCluster } from "./disruption-start.ts";
 import type { Needs } from "./ports.ts";
 import { isServed, snapshotNow } from "./snapshot-now.ts";
+import { tellRemoval } from "./tell-removal.ts";
 import { deleteObject } from "./write.ts";
 
 const RECHECK_MS = MINUTE_MS;
@@ -59,6 +60,7 @@ export function staticScaleDownController(needs: Needs): Controller {
             memory.unmarkForDeletion([claim.metadata.name]);
             throw error;
           }
+          tellRemoval(needs, claim, `Overprovisioned: NodePool ${key} has more nodes than its replicas`);
           countDisrupted(metrics, claim, "overprovisioned");
           log.info("deleting a nodeclaim too many", { NodePool: key, NodeClaim: claim.metadata.name });
         }),

@@ -1,7 +1,11 @@
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../base/time.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../base/time.ts";
+import { parseDuration } from "./duration.ts";
 
-/** When something recurs, in UTC: which minutes, hours, days and months. */
-export type CronSchedule = {
+/** When something recurs: by the calendar, or every so often from wherever one looks. */
+export type CronSchedule = CalendarSchedule | { readonly everyMs: number };
+
+/** In UTC: which minutes, hours, days and months. */
+export type CalendarSchedule = {
   readonly minutes: ReadonlySet<number>;
   readonly hours: ReadonlySet<number>;
   readonly daysOfMonth: ReadonlySet<number>;
@@ -16,11 +20,13 @@ export type ParsedCron = { schedule: CronSchedule } | { error: string };
 
 /**
  * Reads five fields (minute, hour, day of month, month, day of week) or @yearly, @annually, @monthly, @weekly, @daily,
- * @midnight, @hourly. Fields know *, ?, lists, ranges, steps and English three-letter names.
- * @source github.com/robfig/cron/v3, ParseStandard with TZ=UTC; @every and seconds are refused
+ * @midnight, @hourly, or @every with a duration. Fields know *, ?, lists, ranges, steps and English three-letter names.
+ * @source github.com/robfig/cron/v3, ParseStandard with TZ=UTC
  */
 export function parseCron(text: string): ParsedCron {
   const trimmed = text.trim();
+  const every = /^@every (.*)$/.exec(trimmed);
+  if (every !== null) return everySchedule(every[1] ?? "");
   const spec = trimmed.startsWith("@") ? DESCRIPTORS.get(trimmed) : trimmed;
   if (spec === undefined) return { error: `unrecognized descriptor: ${trimmed}` };
   const fields = spec.split(/\s+/).filter((field) => field !== "");
@@ -44,8 +50,16 @@ export function parseCron(text: string): ParsedCron {
   };
 }
 
+/** At least a second, and whole ones. */
+function everySchedule(duration: string): ParsedCron {
+  const ms = parseDuration(duration);
+  if (ms === undefined) return { error: `failed to parse duration: @every ${duration}` };
+  return { schedule: { everyMs: Math.max(SECOND_MS, Math.floor(ms / SECOND_MS) * SECOND_MS) } };
+}
+
 /** The first time after `ms` (not at it), in milliseconds since 1970; undefined when none comes in five years. */
 export function nextAfterMs(schedule: CronSchedule, ms: number): number | undefined {
+  if ("everyMs" in schedule) return Math.floor(ms / SECOND_MS) * SECOND_MS + schedule.everyMs;
   const start = Math.floor(ms / MINUTE_MS) * MINUTE_MS + MINUTE_MS;
   const firstDay = Math.floor(start / DAY_MS);
   const lastYear = civilDate(firstDay).year + 5;
@@ -125,7 +139,11 @@ function parseNumber(text: string, { min, names }: Bounds): number | undefined {
   return /^\+?[0-9]+$/.test(text) ? Number(text) : undefined;
 }
 
-function matchesDay(schedule: CronSchedule, { month, day }: { month: number; day: number }, epochDay: number): boolean {
+function matchesDay(
+  schedule: CalendarSchedule,
+  { month, day }: { month: number; day: number },
+  epochDay: number,
+): boolean {
   if (!schedule.months.has(month)) return false;
   const isDayOfMonth = schedule.daysOfMonth.has(day);
   // 1 January 1970 was a Thursday.
@@ -133,7 +151,7 @@ function matchesDay(schedule: CronSchedule, { month, day }: { month: number; day
   return schedule.isEitherDay ? isDayOfMonth || isDayOfWeek : isDayOfMonth && isDayOfWeek;
 }
 
-function firstMinute(schedule: CronSchedule, from: number): number | undefined {
+function firstMinute(schedule: CalendarSchedule, from: number): number | undefined {
   for (let hour = Math.floor(from / 60); hour < HOURS_PER_DAY; hour += 1) {
     if (!schedule.hours.has(hour)) continue;
     for (let minute = Math.max(from - hour * 60, 0); minute < 60; minute += 1) {

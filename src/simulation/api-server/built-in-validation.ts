@@ -58,7 +58,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   "daemonsets.apps": (spec, _o, before) => deploymentErrors(spec, objectAt(before, "spec"), "daemonset"),
   "statefulsets.apps": (spec, _o, before) => statefulSetErrors(spec, objectAt(before, "spec")),
   "jobs.batch": (spec, _o, before) => jobErrors(spec, objectAt(before, "spec"), "spec"),
-  "cronjobs.batch": (spec) => cronJobErrors(spec, (text) => !text.startsWith("@every ") && "error" in parseCron(text)),
+  "cronjobs.batch": (spec) => cronJobErrors(spec, (text) => "error" in parseCron(text)),
   replicationcontrollers: (spec) => replicaErrors(spec),
   "poddisruptionbudgets.policy": (spec) => budgetErrors(spec),
   persistentvolumeclaims: claimErrors,
