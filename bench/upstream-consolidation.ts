@@ -4,6 +4,7 @@ import type { InstanceType } from "../src/model/instance-type.ts";
 import { CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL } from "../src/model/labels.ts";
 import { intersectAll, intersects, requirement, requirementsOf, withRequirement } from "../src/model/requirements.ts";
 import { addResources, fits } from "../src/model/resources.ts";
+import { scoresOf } from "../src/plan/disrupt/balanced.ts";
 import { poolBudgets } from "../src/plan/disrupt/budgets.ts";
 import { findCandidates } from "../src/plan/disrupt/candidates.ts";
 import type { ConsolidationOptions, ConsolidationPlan, Rejection } from "../src/plan/disrupt/consolidate.ts";
@@ -34,7 +35,14 @@ function planUpstream(snapshot: Snapshot, options: ConsolidationOptions): Consol
   const eligible = ableOf(snapshot, options);
   const open = withinRoom([...eligible].sort(byRatio), room);
   const move = multiNode(snapshot, open, options) ?? singleNode(snapshot, open, options);
-  return { moves: move === undefined ? [] : [move], eligible, kept: [], budgets, nextMs: Number.POSITIVE_INFINITY };
+  return {
+    moves: move === undefined ? [] : [move],
+    eligible,
+    kept: [],
+    budgets,
+    rejected: [],
+    nextMs: Number.POSITIVE_INFINITY,
+  };
 }
 
 function checkUpstream(
@@ -129,6 +137,7 @@ function compute(
       moves: new Map([...moves].map(([key, to]) => [key, first !== undefined && targets.has(to) ? first.name : to])),
     },
     planned: one,
+    scores: scoresOf(snapshot, sorted, price - priced.price),
     savings: price - priced.price,
     gain: price - priced.price,
   };

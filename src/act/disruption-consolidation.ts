@@ -6,7 +6,7 @@ import type { Move } from "../plan/disrupt/consolidate-move.ts";
 import { CONSOLIDATION_POLICY, type ConsolidationPolicy } from "../plan/disrupt/consolidation-policy.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import type { DisruptionQueue } from "./disruption-queue.ts";
-import { reportConsolidation } from "./disruption-report.ts";
+import { reportApproved, reportConsolidation } from "./disruption-report.ts";
 import { refreshCluster, startCommand } from "./disruption-start.ts";
 import type { Needs } from "./ports.ts";
 import { snapshotNow } from "./snapshot-now.ts";
@@ -86,7 +86,9 @@ export class ConsolidationMethod {
     }
   }
 
-  async #start(queue: DisruptionQueue, snapshot: Snapshot, { command }: Move): Promise<void> {
+  async #start(queue: DisruptionQueue, snapshot: Snapshot, move: Move): Promise<void> {
+    const { command } = move;
+    reportApproved(this.#needs, move);
     const started = await startCommand(this.#needs, queue, snapshot, command);
     if (started.length < command.candidates.length) this.#countFailed(command.consolidationType);
   }

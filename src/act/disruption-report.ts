@@ -3,10 +3,12 @@ import type { Pod } from "../model/core.ts";
 import { DO_NOT_DISRUPT_ANNOTATION } from "../model/labels.ts";
 import { keyOf } from "../model/object.ts";
 import { doNotDisrupt, isActive } from "../model/pod-predicates.ts";
+import type { PoolScore } from "../plan/disrupt/balanced.ts";
 import { DISRUPTION_REASONS, type DisruptionReason, type PoolBudget, poolBudgets } from "../plan/disrupt/budgets.ts";
 import { type DisruptionCommand, decisionOf } from "../plan/disrupt/command.ts";
 import type { ConsolidationPlan } from "../plan/disrupt/consolidate.ts";
 import type { KeptCode } from "../plan/disrupt/consolidate-candidates.ts";
+import type { Move } from "../plan/disrupt/consolidate-move.ts";
 import type { DriftPlan } from "../plan/disrupt/drift.ts";
 import type { EmptinessPlan } from "../plan/disrupt/emptiness.ts";
 import { dollars } from "../plan/disrupt/replacement-prices.ts";
@@ -154,7 +156,9 @@ export function reportCommand({ metrics, log }: ReportNeeds, command: Disruption
 /** Which nodes are to make way for cheaper ones, and why the others stay. */
 export function reportConsolidation({ events, metrics }: ReportNeeds, plan: ConsolidationPlan): void {
   metrics.gauge("karpenter_voluntary_disruption_eligible_nodes", plan.eligible.length, { reason: "underutilized" });
-  for (const { members, command, savings } of plan.moves) {
+  for (const scores of plan.rejected) reportScores({ metrics }, "rejected", scores);
+  for (const { members, command, savings, scores } of plan.moves) {
+    reportScores({ metrics }, "approved", scores);
     const names = members.map(({ candidate }) => candidate.state.name).join(", ");
     const instead = command.replacements.map(({ instanceTypes }) => instanceTypes[0]).join(", ");
     const message = `${names} ${members.length === 1 ? "is" : "are"} to make way for ${instead === "" ? "room that is there" : instead}: ${dollars(savings)} per hour less`;
@@ -169,6 +173,25 @@ export function reportConsolidation({ events, metrics }: ReportNeeds, plan: Cons
     for (const object of state.node === undefined ? [claim] : [state.node, claim]) {
       events.record({ object, type: "Normal", reason: "Unconsolidatable", message: reason, dedupeMs: 15 * MINUTE_MS });
     }
+  }
+}
+
+/** A decision still holds when it is looked at again, and is carried out. */
+export function reportApproved({ events }: Pick<Needs, "events">, { members, command, savings, scores }: Move): void {
+  const score = Math.min(...scores.map((one) => one.score ?? Number.POSITIVE_INFINITY));
+  const balance = Number.isFinite(score) ? `, with a score of ${score.toFixed(2)}` : "";
+  const message = `Consolidation saves ${dollars(savings)} per hour for moving ${command.moves.size} pod(s)${balance}`;
+  const pools = new Map(members.map(({ candidate: { pool } }) => [pool.metadata.name, pool]));
+  const objects =
+    members.length === 1 ? members.flatMap(({ candidate: { node, claim } }) => [node, claim]) : [...pools.values()];
+  for (const object of objects) events.record({ object, type: "Normal", reason: "ConsolidationApproved", message });
+}
+
+function reportScores({ metrics }: Pick<Needs, "metrics">, decision: string, scores: readonly PoolScore[]): void {
+  for (const { poolName, policy, score } of scores) {
+    const labels = { decision, nodepool: poolName, policy };
+    metrics.count("karpenter_consolidation_moves_total", labels);
+    if (score !== undefined) metrics.observe("karpenter_consolidation_score", score, labels);
   }
 }
 

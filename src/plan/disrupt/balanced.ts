@@ -7,27 +7,41 @@ const SCORE_MIN = 0.5;
 
 type Totals = { price: number; disruption: number };
 
+/** What a move is to one of the pools that give nodes for it. */
+export type PoolScore = {
+  poolName: string;
+  policy: string;
+  /** Only a pool with the policy Balanced asks for one. */
+  score?: number;
+};
+
 /**
- * Why a pool with the policy Balanced does not take part in the move: what it saves of the pool's price is too little for
- * what it disturbs of the pool. Undefined: none objects. Savings are shared among pools by the price of what they give.
+ * How each pool looks at a move. What it saves of the pool's price, by what it disturbs of the pool, is the score. Savings
+ * are shared among pools by the price of what they give.
  * @source reference of disruption, section 7
  */
-export function unbalanced(snapshot: Snapshot, members: readonly Consolidatee[], savings: number): string | undefined {
-  const total = members.reduce((sum, { price }) => sum + price, 0);
+export function scoresOf(snapshot: Snapshot, members: readonly Consolidatee[], savings: number): PoolScore[] {
+  const total = sumOf(members, "price");
   const pools = new Map(members.map(({ poolName, candidate }) => [poolName, candidate.pool]));
-  for (const [name, pool] of pools) {
-    if (pool.spec.disruption?.consolidationPolicy !== "Balanced") continue;
-    const own = members.filter(({ poolName }) => poolName === name);
-    const share = total > 0 ? own.reduce((sum, { price }) => sum + price, 0) / total : 0;
-    const score = scoreOf(
-      savings * share,
-      own.reduce((sum, one) => sum + one.disruptionCost, 0),
-      totalsOf(snapshot, name),
-    );
-    if (score < SCORE_MIN)
-      return `NodePool ${name} is Balanced: the score is ${score.toFixed(2)}, and ${SCORE_MIN} is asked for`;
-  }
-  return undefined;
+  return [...pools].map(([poolName, { spec }]) => {
+    const policy = spec.disruption?.consolidationPolicy ?? "WhenEmptyOrUnderutilized";
+    if (policy !== "Balanced") return { poolName, policy };
+    const own = members.filter((one) => one.poolName === poolName);
+    const share = total > 0 ? sumOf(own, "price") / total : 0;
+    const score = scoreOf(savings * share, sumOf(own, "disruptionCost"), totalsOf(snapshot, poolName));
+    return { poolName, policy, score };
+  });
+}
+
+/** Why a pool does not take part: too little is saved for what is disturbed. Undefined: none objects. */
+export function objection(scores: readonly PoolScore[]): string | undefined {
+  const against = scores.find(({ score }) => score !== undefined && score < SCORE_MIN);
+  if (against === undefined) return undefined;
+  return `NodePool ${against.poolName} is Balanced: the score is ${against.score?.toFixed(2)}, and ${SCORE_MIN} is asked for`;
+}
+
+function sumOf(members: readonly Consolidatee[], what: "price" | "disruptionCost"): number {
+  return members.reduce((sum, one) => sum + one[what], 0);
 }
 
 export function scoreOf(savings: number, disruption: number, totals: Totals): number {

@@ -8,7 +8,7 @@ import type { Snapshot } from "../../snapshot/snapshot.ts";
 import type { PlannedClaim } from "../provision/provision-plan.ts";
 import { afterCommand } from "./after-command.ts";
 import { asScheduled } from "./as-scheduled.ts";
-import { unbalanced } from "./balanced.ts";
+import { objection, type PoolScore, scoresOf } from "./balanced.ts";
 import type { DisruptionCommand } from "./command.ts";
 import type { Consolidatee, KeptCode } from "./consolidate-candidates.ts";
 import { costOfMove, leastSaving, prematureMs } from "./move-cost.ts";
@@ -22,6 +22,8 @@ export type Move = {
   command: DisruptionCommand;
   /** The replacements as they were planned, before their types were narrowed to what pays. */
   planned: readonly PlannedClaim[];
+  /** How the pools of the members look at it, one each. */
+  scores: readonly PoolScore[];
   /** USD per hour that the bill falls by. */
   savings: number;
   /** The same, with what a node less and an eviction are worth: what moves are compared by. */
@@ -34,6 +36,8 @@ export type NoMove = {
   reason: string;
   /** Of a move that comes too early: it pays from then on. */
   afterMs?: number;
+  /** Of a move that a pool objects to. */
+  scores?: readonly PoolScore[];
   /** Members of which some pod has no other place. */
   homeless: readonly Consolidatee[];
 };
@@ -112,8 +116,10 @@ export function paying(
   };
   const worth = worthOf(snapshot, members, { command, savings: price - priced.price, planned }, rules);
   if ("code" in worth) return worth;
-  const score = unbalanced(snapshot, members, worth.savings);
-  return score === undefined ? { kind: "move", members, command, planned, ...worth } : none("NotBalanced", score);
+  const scores = scoresOf(snapshot, members, worth.savings);
+  const against = objection(scores);
+  if (against !== undefined) return { ...none("NotBalanced", against), scores };
+  return { kind: "move", members, command, planned, scores, ...worth };
 }
 
 type Worth = Pick<Move, "savings" | "gain">;

@@ -2,6 +2,7 @@ import { byText } from "../../base/order.ts";
 import { keyOf } from "../../model/object.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { afterCommand } from "./after-command.ts";
+import type { PoolScore } from "./balanced.ts";
 import { type PoolBudget, poolBudgets } from "./budgets.ts";
 import { findCandidates } from "./candidates.ts";
 import { type Consolidatee, closedTargets, consolidatees, type Kept } from "./consolidate-candidates.ts";
@@ -14,6 +15,8 @@ export type ConsolidationPlan = {
   moves: Move[];
   /** Nodes that might have gone, before it was asked whether that pays. */
   eligible: readonly Consolidatee[];
+  /** How pools looked at moves that one of them objected to. */
+  rejected: readonly (readonly PoolScore[])[];
   /** How long from now until a move that was too early may pay; infinite without one. */
   nextMs: number;
   /** Managed nodes that stay, in order of name. */
@@ -63,6 +66,7 @@ export function planConsolidation(snapshot: Snapshot, options: ConsolidationOpti
   return {
     moves: moves.sort((a, b) => perTrouble(b) - perTrouble(a)),
     eligible: able,
+    rejected: [...new Set([...why.values()].map(({ scores }) => scores).filter((scores) => scores !== undefined))],
     nextMs: Math.min(...[...why.values()].map(({ afterMs }) => afterMs ?? Number.POSITIVE_INFINITY)),
     kept: [...kept, ...blocked, ...stillThere(able, moves, { why, room: budgets })].sort(byNode),
     budgets,
