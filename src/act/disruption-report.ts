@@ -206,6 +206,8 @@ const TELLING: ReadonlySet<KeptCode> = new Set<KeptCode>([
   "TooFewSpotTypes",
   "MinValuesNotMet",
   "NotBalanced",
+  "TooTight",
+  "TooEarly",
 ]);
 
 /** Why drifted nodes stay. */
