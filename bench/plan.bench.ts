@@ -3,11 +3,12 @@ import type { InstanceType } from "../src/model/instance-type.ts";
 import { WELL_KNOWN_LABELS } from "../src/model/labels.ts";
 import type { KubeObject } from "../src/model/object.ts";
 import { planProvisioning } from "../src/plan/provision/plan-provisioning.ts";
+import type { ProvisionPlan } from "../src/plan/provision/provision-plan.ts";
 import { catalogueInstanceTypes } from "../src/providers/kwok/catalogue.ts";
 import type { PlanSettings, Snapshot } from "../src/snapshot/snapshot.ts";
 import { takeSnapshot } from "../src/snapshot/take-snapshot.ts";
 import { viewOf } from "../src/snapshot/view-of.ts";
-import { type Bench, type BenchLine, heapMb, medianMs, round } from "./bench.ts";
+import { type Bench, type BenchLine, heapMb, round, timesOf } from "./bench.ts";
 import { diversePods, FAKE_TYPES, wishfulPod } from "./diverse-pods.ts";
 
 const TYPES = 700;
@@ -25,7 +26,9 @@ export function planBenches({ toy }: { toy: boolean }): readonly Bench[] {
     {
       name: "plan: diverse pods (plain, spread, affinity, anti-affinity in fifths), 400 fake types",
       run: () =>
-        (toy ? [20] : [1_000, 20_000]).map((pods) => measure(pods, diversePods(pods), toy, FAKE_TYPES, FIRST_PLAN)),
+        (toy ? [20] : [1_000, 5_000, 10_000, 20_000, 40_000]).map((pods) =>
+          measure(pods, diversePods(pods), toy, FAKE_TYPES, FIRST_PLAN),
+        ),
     },
     {
       name: "plan: pods with preferences, 400 fake types",
@@ -45,18 +48,19 @@ function measure(
   types: readonly InstanceType[] = realTypes(),
   settings: Partial<PlanSettings> = {},
 ): BenchLine {
-  const runs = toy ? 1 : 5;
-  const snapshots = Array.from({ length: runs + 1 }, () => snapshotWith(pods, make, types, settings));
-  let plan: ReturnType<typeof planProvisioning> | undefined;
-  const ms = medianMs(runs, () => {
-    const snapshot = snapshots.pop();
-    if (snapshot !== undefined) plan = planProvisioning(snapshot);
-  });
+  let plan: ProvisionPlan | undefined;
+  const times = timesOf(
+    toy ? 1 : 7,
+    () => snapshotWith(pods, make, types, settings),
+    (snapshot) => {
+      plan = planProvisioning(snapshot);
+    },
+  );
   return {
     pods,
     types: types.length,
-    ms,
-    podsPerSecond: Math.round((pods / Math.max(ms, 0.1)) * 1_000),
+    ...times,
+    podsPerSecond: Math.round((pods / Math.max(times.ms, 0.1)) * 1_000),
     nodes: plan?.newNodeClaims.length ?? 0,
     pricePerHour: plan?.pricePerHour ?? 0,
     lowerBoundPerHour: round((plan?.lowerBoundPerHour ?? 0) * 1_000) / 1_000,

@@ -18,8 +18,6 @@ import {
 export type HostRules = {
   readonly groups: readonly HostGroup[];
   readonly ports: ReadonlyMap<string, readonly string[]>;
-  /** False when no rule looks at a pod's labels. */
-  readonly looksAtLabels: boolean;
   /** Which groups the pod belongs to, as text. */
   selectionKey(pod: Pod): string;
 };
@@ -40,7 +38,7 @@ type HostGroup = {
 /** An owner of anti-affinity takes all there is of the thing; a pod it repels takes one. */
 const WHOLE_HOST = 1_000_000;
 
-/** The host rules of the pods to place. `others` are pods and templates whose host ports matter too. */
+/** The host rules of the pods to place; `pods` has one of each group that looks the same to all rules. `others` are pods and templates whose host ports matter too. */
 export function hostRulesOf(pods: readonly Pod[], others: readonly PodSpec[], reading: RuleReading): HostRules {
   const groups = groupsOf(pods, reading);
   const ports = new Map<string, Set<string>>();
@@ -50,7 +48,6 @@ export function hostRulesOf(pods: readonly Pod[], others: readonly PodSpec[], re
   return {
     groups: sorted,
     ports: new Map([...ports].map(([name, ips]) => [name, [...ips].sort(byText)])),
-    looksAtLabels: sorted.length > 0,
     selectionKey: (pod) => sorted.map((group) => group.useOf(pod)).join(","),
   };
 }
@@ -60,9 +57,8 @@ function groupsOf(pods: readonly Pod[], reading: RuleReading): ReadonlyMap<strin
   const groups = new Map<string, HostGroup>();
   const seen = new Set<readonly OwnRule[]>();
   for (const pod of pods) {
-    if (pod.spec.affinity === undefined && pod.spec.topologySpreadConstraints === undefined) continue;
     const own = ownRulesOf(pod, reading);
-    if (seen.has(own)) continue;
+    if (own.length === 0 || seen.has(own)) continue;
     seen.add(own);
     for (const rule of perHostRules(pod, reading)) {
       const known = groups.get(thingOf(rule));

@@ -15,8 +15,8 @@ import type { PlanSettings } from "../../snapshot/snapshot.ts";
 import type { AmountRules } from "./amount-rules.ts";
 import { type HostRules, type HostUse, hostUseOf, overfullHosts } from "./host-rules.ts";
 import { type Level, levelsOf } from "./levels.ts";
+import type { PodGroup } from "./pod-groups.ts";
 import { isPerHost, type Repulsion } from "./repulsion.ts";
-import { mapKey, specKey } from "./spec-key.ts";
 import type { ClassTopology, TopologyRules } from "./topology-classes.ts";
 
 /** Pods that are the same to the planner: where one may go, all may, and each takes as much. */
@@ -53,24 +53,17 @@ export type ClassRules = {
   topology: TopologyRules;
 };
 
-/** Sorts pods into classes. Work per pod is one key, kept with the pod object; everything else is per class. */
-export function podClassesOf(pods: readonly Pod[], rules: ClassRules): readonly PodClass[] {
-  const looks = rules.repulsions.length > 0 || rules.hostRules.looksAtLabels || rules.topology.rules.length > 0;
-  const bySpec = new Map<string, { key: string; sample: Pod; pods: Pod[] }>();
-  const selections: Selections = { numbers: new Map(), keys: new Map() };
-  for (const pod of pods) {
-    const plain = looks ? selectedKey(pod, rules, selections) : specKey(pod);
-    const key = `${plain}${rules.amountRules.keyOf(pod)}`;
-    const known = bySpec.get(key);
-    if (known === undefined) bySpec.set(key, { key, sample: pod, pods: [pod] });
-    else known.pods.push(pod);
-  }
+/**
+ * Sorts pods into classes. Work is per group, and then per class.
+ * @param groups pods that look the same to all rules, but for those about amounts
+ */
+export function podClassesOf(groups: readonly PodGroup[], rules: ClassRules): readonly PodClass[] {
   const merged = new Map<string, PodClass & { pods: Pod[] }>();
-  for (const group of bySpec.values()) {
-    const made = podClass(group.sample, group.pods, rules);
+  for (const { sample, pods } of selectedAlike(groups, rules)) {
+    const made = podClass(sample, pods, rules);
     const known = merged.get(made.key);
-    if (known === undefined) merged.set(made.key, { ...made, pods: group.pods });
-    else known.pods.push(...group.pods);
+    if (known === undefined) merged.set(made.key, { ...made, pods: [...pods] });
+    else addAll(known.pods, pods);
   }
   const classes = [...merged.values()].sort((a, b) => byText(a.key, b.key));
   for (const { pods: members } of classes) members.sort(byAge);
@@ -157,25 +150,40 @@ function tolerationKey(pod: Pod): readonly string[] {
   return [...new Set(tolerations)].sort(byText);
 }
 
-type Selections = { numbers: Map<string, number>; keys: Map<string, string> };
-
-/** The spec's key with which of the rules that look at labels select the pod; pods of one workload are looked at once. */
-function selectedKey(pod: Pod, { repulsions, hostRules, topology }: ClassRules, known: Selections): string {
-  const text = specKey(pod);
-  // Specs are long: from here on each is a number.
-  const spec = known.numbers.get(text) ?? known.numbers.size;
-  if (spec === known.numbers.size) known.numbers.set(text, spec);
-  const { namespace = "", labels } = pod.metadata;
-  let full = `${spec}\n${namespace}`;
-  if (labels !== undefined) {
-    if (repulsions.length > 0) full += mapKey(labels);
-    else for (const key of topology.labelKeys) full += `\t${labels[key] ?? "\n"}`;
+/** Groups of equal specs that the same rules select, as one; and those with unequal amounts apart. */
+function selectedAlike(groups: readonly PodGroup[], rules: ClassRules): Iterable<PodGroup> {
+  const { repulsions, hostRules, topology, amountRules } = rules;
+  const alike = new Map<string, PodGroup & { pods: Pod[] }>();
+  for (const { sample, pods, spec } of groups) {
+    let selected = `${spec}\n`;
+    for (const repulsion of repulsions) selected += repulsion.selects(sample) ? "1" : "0";
+    selected += `${hostRules.selectionKey(sample)}\n${topology.of(sample)?.text ?? ""}`;
+    for (const [amounts, own] of byAmounts(pods, amountRules)) {
+      const key = `${selected}\n${amounts}`;
+      const known = alike.get(key);
+      if (known === undefined) alike.set(key, { sample: own[0] ?? sample, pods: [...own], spec });
+      else addAll(known.pods, own);
+    }
   }
-  const before = known.keys.get(full);
-  if (before !== undefined) return before;
-  let selected = "";
-  for (const repulsion of repulsions) selected += repulsion.selects(pod) ? "1" : "0";
-  const key = `${spec}\n${selected}${hostRules.selectionKey(pod)}\n${topology.of(pod)?.text ?? ""}`;
-  known.keys.set(full, key);
-  return key;
+  return alike.values();
+}
+
+/** Most pods ask nothing beyond their requests. */
+function byAmounts(
+  pods: readonly Pod[],
+  { keyOf: amountsOf }: AmountRules,
+): Iterable<readonly [string, readonly Pod[]]> {
+  const found = new Map<string, Pod[]>();
+  for (const pod of pods) {
+    const key = amountsOf(pod);
+    const known = found.get(key);
+    if (known === undefined) found.set(key, [pod]);
+    else known.push(pod);
+  }
+  return found;
+}
+
+/** A call with a hundred thousand arguments would be too large. */
+function addAll(to: Pod[], more: readonly Pod[]): void {
+  for (const pod of more) to.push(pod);
 }

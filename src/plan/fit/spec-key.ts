@@ -1,29 +1,18 @@
 import type { Container, Pod } from "../../model/core.ts";
 import { podRequests } from "../../model/pod-requests.ts";
 
-type SpecKeys = { whole: string; placement: string };
-const specKeys = new WeakMap<Pod, SpecKeys>();
+const specKeys = new WeakMap<Pod, string>();
 
 /**
  * What the planner looks at in a pod, as text; finer than need be. Written by hand, as this is done for every pod of a
  * cluster: several times faster than JSON of the same.
  */
 export function specKey(pod: Pod): string {
-  return keysOf(pod).whole;
-}
-
-/** The part of it that says where the pod may go, whatever it takes. */
-export function placementKey(pod: Pod): string {
-  return keysOf(pod).placement;
-}
-
-function keysOf(pod: Pod): SpecKeys {
   const known = specKeys.get(pod);
   if (known !== undefined) return known;
-  const placement = placementText(pod);
-  const keys = { whole: `${amountsText(pod)}${placement}`, placement };
-  specKeys.set(pod, keys);
-  return keys;
+  const key = `${amountsText(pod)}${placementKey(pod)}`;
+  specKeys.set(pod, key);
+  return key;
 }
 
 function amountsText(pod: Pod): string {
@@ -39,7 +28,8 @@ function amountsText(pod: Pod): string {
   return key;
 }
 
-function placementText({ spec, metadata }: Pod): string {
+/** The part of it that says where the pod may go, whatever it takes. */
+export function placementKey({ spec, metadata }: Pod): string {
   let key = "";
   if (spec.nodeSelector !== undefined) key += `s${mapKey(spec.nodeSelector)}`;
   if (spec.tolerations !== undefined && spec.tolerations.length > 0) key += `t${JSON.stringify(spec.tolerations)}`;

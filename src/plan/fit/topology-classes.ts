@@ -1,9 +1,11 @@
 import { byText } from "../../base/order.ts";
 import type { Pod } from "../../model/core.ts";
+import type { PodGroup } from "./pod-groups.ts";
 import {
   isPerHostRule,
   labelsLookedAt,
   type OwnRule,
+  ownLabelKeys,
   ownRulesOf,
   type RuleReading,
   ruleSelects,
@@ -14,8 +16,11 @@ import {
 export type TopologyRules = {
   /** Sorted by id. Spread and anti-affinity over hosts are not here: they are told as amounts. */
   readonly rules: readonly TopologyRule[];
-  /** Labels that decide which rules concern a pod; equal values of these and an equal spec make equal rules. */
-  readonly labelKeys: readonly string[];
+  /**
+   * Labels that decide which rules concern a pod, those over hosts among them; equal values of these, an equal namespace and
+   * an equal spec make equal rules. Undefined when there are no rules.
+   */
+  readonly labelKeys: readonly string[] | undefined;
   /** Undefined when no rule concerns the pod. */
   of(pod: Pod): ClassTopology | undefined;
 };
@@ -30,15 +35,14 @@ export type ClassTopology = {
   readonly text: string;
 };
 
-/** Reads every workload once, however many pods it has. */
-export function topologyRulesOf(pods: readonly Pod[], reading: RuleReading): TopologyRules {
+/** @param groups pods by spec: each is read once, however many pods it has */
+export function topologyRulesOf(groups: readonly PodGroup[], reading: RuleReading): TopologyRules {
   const found = new Map<string, TopologyRule>();
   const labelKeys = new Set<string>();
   const seen = new Set<readonly OwnRule[]>();
-  for (const pod of pods) {
-    if (pod.spec.affinity === undefined && pod.spec.topologySpreadConstraints === undefined) continue;
+  for (const pod of groups.flatMap(ruleSamples)) {
     const own = ownRulesOf(pod, reading);
-    if (seen.has(own)) continue;
+    if (own.length === 0 || seen.has(own)) continue;
     seen.add(own);
     for (const key of labelsLookedAt(pod)) labelKeys.add(key);
     for (const { rule } of domainRules(pod, reading)) found.set(rule.id, rule);
@@ -47,9 +51,14 @@ export function topologyRulesOf(pods: readonly Pod[], reading: RuleReading): Top
   const index = new Map(rules.map(({ id }, at) => [id, at]));
   return {
     rules,
-    labelKeys: [...labelKeys].sort(byText),
+    labelKeys: seen.size === 0 ? undefined : [...labelKeys].sort(byText),
     of: (pod) => (rules.length === 0 ? undefined : topologyOf(pod, rules, index, reading)),
   };
+}
+
+/** Pods of the group that may differ in their rules. */
+function ruleSamples({ sample, pods }: PodGroup): readonly Pod[] {
+  return ownLabelKeys(sample.spec).length === 0 ? [sample] : pods;
 }
 
 function topologyOf(

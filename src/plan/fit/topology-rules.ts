@@ -66,7 +66,7 @@ function ownLabelsText({ spec, metadata }: Pod): string {
 }
 
 /** Labels of the pod itself that its rules are made of; mostly none. */
-function ownLabelKeys({ topologySpreadConstraints = [], affinity }: PodSpec): readonly string[] {
+export function ownLabelKeys({ topologySpreadConstraints = [], affinity }: PodSpec): readonly string[] {
   const keys: string[] = [];
   for (const { matchLabelKeys } of topologySpreadConstraints)
     if (matchLabelKeys !== undefined) keys.push(...matchLabelKeys);

@@ -1,3 +1,4 @@
+import { mostValue, noWorth, renewWorth, type Worth } from "./packing-bound.ts";
 import {
   bestFill,
   CORE_DIMS,
@@ -154,9 +155,19 @@ type Takers = {
   least: Float64Array;
   /** The classes in the fill orders of the shape looked at last. */
   orders: readonly Int32Array[];
+  /** What fills can be worth, as of when so many nodes were open. */
+  worth: Worth;
+  worthAt: number;
 };
 
-const NO_TAKERS: Takers = { classes: [], ownCount: 0, least: new Float64Array(), orders: [] };
+const NO_TAKERS: Takers = {
+  classes: [],
+  ownCount: 0,
+  least: new Float64Array(),
+  orders: [],
+  worth: noWorth(0),
+  worthAt: -1,
+};
 
 /** A shape that might be bought next, with its best fill for the demand at the time it was made. */
 type Candidate = { shape: number; fill: Fill | undefined; orders: Int32Array[] | undefined };
@@ -173,8 +184,11 @@ function openNodes(work: Work): void {
     if (candidate === undefined) break;
     const { shape, fill } = candidate;
     if (fill === undefined || isStale(work, fill)) {
-      evaluate(work, takers, candidate);
-      rescore(work, ranking, group, at, scoreOf(work, candidate));
+      // With what is left it may be too dear already, filled or not.
+      const bound = boundOf(work, takers, shape);
+      const isDearer = bound > (ranking.scores[at] ?? 0);
+      if (!isDearer) evaluate(work, takers, candidate);
+      rescore(work, ranking, group, at, isDearer ? bound : scoreOf(work, candidate));
     } else if (affordable(work, shape) < 1) {
       rescore(work, ranking, group, at, Number.POSITIVE_INFINITY);
     } else {
@@ -217,7 +231,14 @@ function takersPerKind(work: Work): Takers[] {
       else if (at.guest[k] === 1) guests.push(c);
     }
     const classes = [...own, ...guests];
-    result.push({ classes, ownCount: own.length, least: leastNeed(work, classes), orders: [Int32Array.from(classes)] });
+    result.push({
+      classes,
+      ownCount: own.length,
+      least: leastNeed(work, classes),
+      orders: [Int32Array.from(classes)],
+      worth: noWorth(work.problem.dims),
+      worthAt: -1,
+    });
   }
   work.budget.left -= work.problem.kinds * work.active.length;
   return result;
@@ -233,14 +254,12 @@ function rankingOf(work: Work, takers: readonly Takers[]): Ranking {
   const scores: number[] = [];
   const start = [0];
   for (let k = 0; k < problem.kinds; k += 1) {
-    const { classes, ownCount } = takers[k] ?? NO_TAKERS;
-    if (ownCount === 0) continue;
-    const perUnit = bestPerUnit(work, classes);
+    if ((takers[k]?.ownCount ?? 0) === 0) continue;
     for (const shape of problem.rungsOf[k] ?? []) {
-      const most = mostValue(problem, shape, perUnit);
-      if (most <= 0) continue;
+      const bound = boundOf(work, takers, shape);
+      if (bound === Number.POSITIVE_INFINITY) continue;
       candidates.push({ shape, fill: undefined, orders: undefined });
-      scores.push((work.costs[shape] ?? 0) / most);
+      scores.push(bound);
     }
     work.budget.left -= (problem.rungsOf[k]?.length ?? 0) * problem.dims;
     start.push(candidates.length);
@@ -260,31 +279,15 @@ function rankingOf(work: Work, takers: readonly Takers[]): Ranking {
   return ranking;
 }
 
-/** No fill of the shape is worth more. */
-function mostValue({ dims, capacity }: PackingProblem, shape: number, perUnit: Float64Array): number {
-  let most = Number.POSITIVE_INFINITY;
-  for (let d = 0; d < dims; d += 1) {
-    const unit = perUnit[d] ?? 0;
-    // A dimension that some taker does not need says nothing (and infinity times zero is no number).
-    if (unit < Number.POSITIVE_INFINITY) most = Math.min(most, (capacity[shape * dims + d] ?? 0) * unit);
+/** The least cost per value that a node of the shape can have with the pods that are left. */
+function boundOf(work: Work, takers: readonly Takers[], shape: number): number {
+  const own = takers[work.problem.kindOf[shape] ?? 0] ?? NO_TAKERS;
+  if (own.worthAt !== work.nodes.length) {
+    renewWorth(work, own.orders[0] ?? new Int32Array(), own.worth);
+    own.worthAt = work.nodes.length;
   }
-  return most;
-}
-
-/** Per dimension the most value that one unit of it can bring. */
-function bestPerUnit(work: Work, classes: readonly number[]): Float64Array {
-  const { dims, need } = work.problem;
-  const perUnit = new Float64Array(dims);
-  let total = 0;
-  for (const c of classes) {
-    const value = work.values[c] ?? 0;
-    total += value * (work.demand[c] ?? 0);
-    for (let d = 0; d < dims; d += 1) {
-      const amount = need[c * dims + d] ?? 0;
-      perUnit[d] = Math.max(perUnit[d] ?? 0, amount > 0 ? value / amount : Number.POSITIVE_INFINITY);
-    }
-  }
-  return total > 0 ? perUnit : new Float64Array(dims);
+  const most = mostValue(work, own.worth, shape);
+  return most > 0 ? (work.costs[shape] ?? 0) / most : Number.POSITIVE_INFINITY;
 }
 
 function leastScore(scores: Float64Array): number {

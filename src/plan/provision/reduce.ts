@@ -7,6 +7,7 @@ import { type HostRules, type HostUse, hostRoom, hostRulesOf, portUseOf } from "
 import { requiredTerms } from "../fit/levels.ts";
 import { nodeLoad } from "../fit/node-load.ts";
 import { type PodClass, podClassesOf } from "../fit/pod-classes.ts";
+import { dividedByLabels, groupsBySpec } from "../fit/pod-groups.ts";
 import { repulsionsOf } from "../fit/repulsion.ts";
 import { topologyRulesOf } from "../fit/topology-classes.ts";
 import type { RuleReading } from "../fit/topology-rules.ts";
@@ -64,16 +65,21 @@ export function clusterFacts(
 ): ClusterFacts {
   const daemons = daemonsOf(snapshot.view);
   const bins = openNodes(snapshot);
-  const hostRules = hostRulesOf(pods, otherPorts(snapshot, bins, daemons), reading);
+  const repulsions = repulsionsOf(snapshot.view, snapshot.stateNodes);
+  const bySpec = groupsBySpec(pods);
+  const topologyRules = topologyRulesOf(bySpec, reading);
+  const lookedAt = repulsions.length > 0 ? "all" : topologyRules.labelKeys;
+  const groups = lookedAt === undefined ? bySpec : dividedByLabels(bySpec, lookedAt);
+  const samples = groups.map(({ sample }) => sample);
+  const hostRules = hostRulesOf(samples, otherPorts(snapshot, bins, daemons), reading);
   const amountRules = bothAmountRules(
     volumeRulesOf(pods, bins, snapshot.view),
     workloadShareOf(pods, snapshot.view, snapshot.settings.workloadShareMax),
   );
-  const topologyRules = topologyRulesOf(pods, reading);
-  const classes = podClassesOf(pods, {
+  const classes = podClassesOf(groups, {
     settings: snapshot.settings,
     hasSoftTaints: hasSoftTaints(pools, bins),
-    repulsions: repulsionsOf(snapshot.view, snapshot.stateNodes),
+    repulsions,
     hostRules,
     hosts: new Map(bins.map((bin) => [bin.hostname, nodeLoad(snapshot.view, bin).pods])),
     amountRules,
