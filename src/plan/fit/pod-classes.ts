@@ -65,7 +65,8 @@ export function podClassesOf(groups: readonly PodGroup[], rules: ClassRules): re
     if (known === undefined) merged.set(made.key, { ...made, pods: [...pods] });
     else addAll(known.pods, pods);
   }
-  const classes = [...merged.values()].sort((a, b) => byText(a.key, b.key));
+  // Without a function to compare, text is sorted by code units: the order of byText, and several times as fast.
+  const classes = [...merged.keys()].sort().flatMap((key) => merged.get(key) ?? []);
   for (const { pods: members } of classes) members.sort(byAge);
   return classes;
 }

@@ -378,42 +378,50 @@ function addTo(map: Map<number, Seat[]>, rule: number, seat: Seat): void {
  */
 function inOrder(facts: ClusterFacts, seats: readonly Seat[]): readonly Seat[] {
   const turns = turnsOf(facts, seats);
-  const turn = (seat: Seat): number => turns.get(seat) ?? 0;
   const size = ({ one }: Seat): number => one.reach.need[0] ?? 0;
-  return [...seats].sort(
-    (a, b) =>
-      turn(a) - turn(b) ||
-      a.places.length - b.places.length ||
-      size(b) - size(a) ||
-      byText(a.one.one.key, b.one.one.key),
-  );
+  return seats
+    .map((seat, at) => ({ seat, turn: turns[at] ?? 0, places: seat.places.length, size: size(seat) }))
+    .sort(
+      (a, b) =>
+        a.turn - b.turn || a.places - b.places || b.size - a.size || byText(a.seat.one.one.key, b.seat.one.one.key),
+    )
+    .map(({ seat }) => seat);
 }
 
-/** How many others come before: each rule makes some of its pods wait for the others. Circles end after some rounds. */
-function turnsOf({ topology }: ClusterFacts, seats: readonly Seat[]): ReadonlyMap<Seat, number> {
-  const isApart = (rule: number): boolean => topology.rules[rule]?.kind === "apart";
-  const roles = seats.map((seat) => {
-    const owned = new Set(seat.one.owns.map(({ rule }) => rule));
-    const counted = [...seat.one.selected.keys()].filter((rule) => !owned.has(rule));
-    const alone = [...owned].filter((rule) => !seat.one.selected.has(rule));
-    return {
-      seat,
-      goesBefore: [...[...owned].filter(isApart), ...counted.filter((rule) => !isApart(rule))],
-      waitsFor: [...counted.filter(isApart), ...alone.filter((rule) => !isApart(rule))],
-    };
-  });
-  const turns = new Map<Seat, number>();
-  const latest = new Float64Array(topology.rules.length);
+/** Per seat how many others come before: each rule makes some of its pods wait for the others. Circles end after some rounds. */
+function turnsOf({ topology }: ClusterFacts, seats: readonly Seat[]): Int32Array {
+  const roles = seats.map(({ one }) => rolesOf(one, topology));
+  const turns = new Int32Array(seats.length);
+  const latest = new Int32Array(topology.rules.length);
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    for (const { seat, goesBefore } of roles) {
-      for (const rule of goesBefore) latest[rule] = Math.max(latest[rule] ?? 0, (turns.get(seat) ?? 0) + 1);
+    for (const [at, { goesBefore }] of roles.entries()) {
+      for (const rule of goesBefore) latest[rule] = Math.max(latest[rule] ?? 0, (turns[at] ?? 0) + 1);
     }
-    for (const { seat, waitsFor } of roles) {
-      turns.set(
-        seat,
-        waitsFor.reduce((most, rule) => Math.max(most, latest[rule] ?? 0), turns.get(seat) ?? 0),
-      );
+    let isSettled = true;
+    for (const [at, { waitsFor }] of roles.entries()) {
+      const before = turns[at] ?? 0;
+      for (const rule of waitsFor) turns[at] = Math.max(turns[at] ?? 0, latest[rule] ?? 0);
+      isSettled &&= turns[at] === before;
     }
+    if (isSettled) break;
   }
   return turns;
+}
+
+/** Rules for which the class goes before others, and rules that make it wait. */
+type Roles = { goesBefore: readonly number[]; waitsFor: readonly number[] };
+
+function rolesOf({ owns, selected }: DealClass, { rules }: ClusterFacts["topology"]): Roles {
+  const goesBefore: number[] = [];
+  const waitsFor: number[] = [];
+  for (const { rule } of owns) {
+    if (rules[rule]?.kind === "apart") goesBefore.push(rule);
+    else if (!selected.has(rule)) waitsFor.push(rule);
+  }
+  for (const rule of selected.keys()) {
+    if (owns.some((own) => own.rule === rule)) continue;
+    if (rules[rule]?.kind === "apart") waitsFor.push(rule);
+    else goesBefore.push(rule);
+  }
+  return { goesBefore, waitsFor };
 }

@@ -34,7 +34,7 @@ export function packedClasses(
     const about = { unit, parts, openStages: reach.stages, ...kept(facts, one, avoided) };
     merged.set(key, { made: { ...one.one.one, key, pods: [], ...about }, pods: [...one.pods] });
   }
-  const classes = [...merged.keys()].sort(byText).flatMap((key) => {
+  const classes = [...merged.keys()].sort().flatMap((key) => {
     const found = merged.get(key);
     if (found === undefined) return [];
     const { made, pods } = found;

@@ -52,7 +52,10 @@ export function renewWorth({ problem, values, demand, budget }: Filling, takers:
 }
 
 function raise(perUnit: Float64Array, need: Float64Array, row: number, value: number): void {
-  for (let d = 0; d < CORE_DIMS; d += 1) perUnit[d] = Math.max(perUnit[d] ?? 0, value / (need[row + d] ?? 0));
+  for (let d = 0; d < CORE_DIMS; d += 1) {
+    const amount = need[row + d] ?? 0;
+    perUnit[d] = Math.max(perUnit[d] ?? 0, amount > 0 ? value / amount : Number.POSITIVE_INFINITY);
+  }
 }
 
 /** No fill of the shape is worth more. */

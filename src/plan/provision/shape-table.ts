@@ -117,7 +117,8 @@ function shapesOfKind(input: ShapeInput, k: number, keepsChoice: boolean): reado
   const near = names.map((name) => isNear(input, name, pool.remaining?.[name] ?? 0));
   const isWithin = (use: readonly number[]): boolean =>
     use.every((amount, l) => amount <= (pool.remaining?.[names[l] ?? ""] ?? 0));
-  const types = (kindTypes[k] ?? []).filter(({ type }) => isWithin(limitUseOf(pool, type, names)));
+  const typesWithin = () => (kindTypes[k] ?? []).filter(({ type }) => isWithin(limitUseOf(pool, type, names)));
+  const types = names.length === 0 ? (kindTypes[k] ?? []) : typesWithin();
   const alone = types.map(({ room, price, type }) => ({ room, price, type, members: [type] }));
   const shared = keepsChoice && pool.minValues.size > 0 ? minValuesShapes(pool, types) : alone;
   const isRelaxed = snapshot.settings.minValuesPolicy === "BestEffort" && !holdsAsMuch(shared, alone, input, kind);

@@ -74,7 +74,18 @@ function weightOf({ pools, kinds }: PlacementFacts, kind: number): number {
   return pools[kinds[kind]?.pool ?? 0]?.weight ?? 0;
 }
 
+/** What a pod of the class takes, per dimension. Asked for all along; not to be changed. */
 export function needOf(one: PodClass, dimensions: Dimensions): Float64Array {
+  const known = needs.get(one);
+  if (known?.dimensions === dimensions) return known.need;
+  const need = makeNeed(one, dimensions);
+  needs.set(one, { dimensions, need });
+  return need;
+}
+
+const needs = new WeakMap<PodClass, { dimensions: Dimensions; need: Float64Array }>();
+
+function makeNeed(one: PodClass, dimensions: Dimensions): Float64Array {
   const need = new Float64Array(dimensions.names.length);
   addAmounts(dimensions, need, 0, one.requests);
   addAmounts(dimensions, need, 0, one.hostUse);
