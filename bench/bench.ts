@@ -1,7 +1,12 @@
 import process from "node:process";
 
 /** One thing that is measured. It gives a line per size. */
-export type Bench = { name: string; run(): BenchLine[] | Promise<BenchLine[]> };
+export type Bench = {
+  name: string;
+  /** The function that is measured, for profiles; without it everything counts. */
+  root?: string;
+  run(): BenchLine[] | Promise<BenchLine[]>;
+};
 
 /** Quality stands beside time: faster but dearer is a step back. Units are in the names. */
 export type BenchLine = Readonly<Record<string, number | string>>;

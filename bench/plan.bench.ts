@@ -17,7 +17,7 @@ const SEED = 42;
 /** Provisioning plans. A fresh snapshot for every run: what is kept with pod objects must not flatter the time. */
 export function planBenches({ toy }: { toy: boolean }): readonly Bench[] {
   const sizes = toy ? [20] : [1_000, 20_000, 100_000];
-  return [
+  const benches: Bench[] = [
     { name: "plan: plain pods", run: () => sizes.map((pods) => measure(pods, plainPod, toy)) },
     {
       name: "plan: pods with selectors, preferences, host ports",
@@ -39,6 +39,7 @@ export function planBenches({ toy }: { toy: boolean }): readonly Bench[] {
       run: () => (toy ? [20] : [100_000]).map((pods) => measure(pods, diversePods(pods), toy, realTypes(), FIRST_PLAN)),
     },
   ];
+  return benches.map((bench) => ({ ...bench, root: planProvisioning.name }));
 }
 
 function measure(
