@@ -1,4 +1,4 @@
-import { type ExpirationPlan, planExpiration } from "../plan/disrupt/expiration.ts";
+import { dueClaims, type ExpirationPlan, planExpiration } from "../plan/disrupt/expiration.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import type { DisruptionQueue } from "./disruption-queue.ts";
 import { reportKept } from "./disruption-report.ts";
@@ -15,9 +15,8 @@ const REPORT_MS = 10_000;
 export class ExpirationMethod {
   readonly #needs: Needs;
   readonly #lastTriedMs = new Map<string, number>();
-  /** Nothing is due before. */
-  #nextMs = 0;
-  #claimsSeen = -1;
+  /** Nodes that are due are looked at no earlier. */
+  #retryMs = 0;
   #reportedMs = Number.NEGATIVE_INFINITY;
 
   constructor(needs: Needs) {
@@ -28,14 +27,11 @@ export class ExpirationMethod {
   async run(queue: DisruptionQueue, paused: ReadonlySet<string>): Promise<boolean> {
     const { settings, clock, mirror } = this.#needs;
     if (settings.expirationPolicy === "Forceful") return false;
-    // Most nodes live for weeks: without news of claims there is nothing to do until the next of them is due.
-    const { size } = mirror.live.nodeClaims;
-    if (clock.nowMs() < this.#nextMs && size === this.#claimsSeen) return false;
+    // Most nodes live for weeks: the whole cluster is looked at only when one is due.
+    const nowMs = clock.nowMs();
+    if (nowMs < this.#retryMs || dueClaims([...mirror.live.nodeClaims.values()], nowMs).size === 0) return false;
+    this.#retryMs = nowMs + RETRY_MS;
     const first = await this.#plan(queue, paused);
-    this.#claimsSeen = size;
-    const isDone = first.plan.commands.length + first.plan.blocked.length + first.plan.stuck.length === 0;
-    const recheckMs = clock.nowMs() + (isDone ? RECHECK_MS : RETRY_MS);
-    this.#nextMs = Math.min(first.plan.nextMs ?? Number.POSITIVE_INFINITY, recheckMs);
     this.#report(first.snapshot, first.plan);
     if (first.plan.commands.length === 0) return false;
     await refreshCluster(this.#needs);
@@ -66,6 +62,3 @@ export class ExpirationMethod {
     reportKept(this.#needs, plan);
   }
 }
-
-/** A claim that goes while another comes leaves their number as it was. */
-const RECHECK_MS = 60_000;

@@ -5,12 +5,13 @@ import { keyOf } from "../model/object.ts";
 import { doNotDisrupt, isActive } from "../model/pod-predicates.ts";
 import type { PoolScore } from "../plan/disrupt/balanced.ts";
 import { DISRUPTION_REASONS, type DisruptionReason, type PoolBudget, poolBudgets } from "../plan/disrupt/budgets.ts";
+import { type Candidate, findCandidates } from "../plan/disrupt/candidates.ts";
 import { type DisruptionCommand, decisionOf } from "../plan/disrupt/command.ts";
 import type { ConsolidationPlan } from "../plan/disrupt/consolidate.ts";
 import type { KeptCode } from "../plan/disrupt/consolidate-candidates.ts";
 import type { Move } from "../plan/disrupt/consolidate-move.ts";
 import type { DriftPlan } from "../plan/disrupt/drift.ts";
-import type { EmptinessPlan } from "../plan/disrupt/emptiness.ts";
+import { isSwitchedOff } from "../plan/disrupt/emptiness.ts";
 import { dollars } from "../plan/disrupt/replacement-prices.ts";
 import type { EventRecord } from "../ports/telemetry.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
@@ -19,22 +20,27 @@ import type { Needs } from "./ports.ts";
 type ReportNeeds = Pick<Needs, "events" | "metrics" | "log">;
 
 /** Tells users why nodes stay, in events on nodes, claims, pools and pods. */
-export function reportEmptiness(needs: ReportNeeds, snapshot: Snapshot, plan: EmptinessPlan): void {
-  const { events, metrics } = needs;
-  metrics.gauge("karpenter_voluntary_disruption_eligible_nodes", plan.eligible.length, { reason: "empty" });
-  for (const { state, claim, reason } of plan.blocked) {
+export function reportWhyKept(needs: ReportNeeds, snapshot: Snapshot, underway: ReadonlySet<string>): void {
+  const { events } = needs;
+  const { candidates, blocked } = findCandidates(snapshot, underway);
+  for (const { state, claim, reason } of blocked) {
     for (const object of state.node === undefined ? [claim] : [state.node, claim]) {
       events.record({ object, type: "Normal", reason: "DisruptionBlocked", message: reason });
     }
   }
-  for (const { node, claim, pool } of plan.switchedOff) {
+  for (const { node, claim, pool } of candidates.filter((one) => isSwitchedOff(one) && !isStatic(one))) {
     for (const object of [node, claim]) {
       const message = `NodePool ${pool.metadata.name} has consolidation switched off (consolidateAfter is Never)`;
       events.record({ object, type: "Normal", reason: "Unconsolidatable", message, dedupeMs: 15 * MINUTE_MS });
     }
   }
   reportProtection(needs, snapshot);
-  for (const [name, budget] of plan.budgets) reportClosedBudget(needs, snapshot, name, budget, "Empty");
+  for (const [name, budget] of poolBudgets(snapshot, "Empty"))
+    reportClosedBudget(needs, snapshot, name, budget, "Empty");
+}
+
+function isStatic({ pool }: Candidate): boolean {
+  return pool.spec.replicas !== undefined;
 }
 
 function reportProtection({ events }: ReportNeeds, { stateNodes, view, nowMs }: Snapshot): void {

@@ -1,10 +1,10 @@
 import { SECOND_MS } from "../base/time.ts";
 import type { Pod } from "../model/core.ts";
 import { NODE_CLAIMS, PODS } from "../model/kinds.ts";
-import { isActive, isBound, isReschedulable } from "../model/pod-predicates.ts";
+import { isActive, isBound } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { DisruptionCommand } from "../plan/disrupt/command.ts";
-import { type EmptinessPlan, planEmptiness } from "../plan/disrupt/emptiness.ts";
+import { hasPodsToMove, planEmptiness } from "../plan/disrupt/emptiness.ts";
 import { type PausedPool, pausedFor } from "../plan/disrupt/paused-pools.ts";
 import { isTrue } from "../plan/lifecycle/conditions.ts";
 import { after, type Change, type Controller, type Outcome } from "../runtime/controller.ts";
@@ -17,13 +17,15 @@ import { isKnownWell } from "./disruption-knowledge.ts";
 import { releaseForgotten } from "./disruption-mark.ts";
 import { keepPauses } from "./disruption-pause.ts";
 import { DisruptionQueue, type QueueResult } from "./disruption-queue.ts";
-import { reportBudgets, reportEmptiness } from "./disruption-report.ts";
+import { reportBudgets, reportWhyKept } from "./disruption-report.ts";
 import { refreshCluster, startCommand } from "./disruption-start.ts";
 import type { Needs } from "./ports.ts";
 import { refreshSurging } from "./surge.ts";
 
 /** Without any sign of change the cluster is looked at again so often. */
 const POLL_MS = 10 * SECOND_MS;
+/** Why nodes stay is told so often: the same event is told again only after minutes. */
+const REPORT_MS = 30 * SECOND_MS;
 const QUEUE_RETRY_MS = SECOND_MS;
 /** While many pods leave one after the other, the cluster is not looked at for each of them. */
 const PASS_MIN_MS = SECOND_MS;
@@ -52,6 +54,9 @@ class Disruption implements Controller {
   readonly #proposed = new Map<string, number>();
   #pools: ReadonlySet<string> = new Set();
   #lastMs = Number.NEGATIVE_INFINITY;
+  /** The next look at the whole cluster, unless something calls for one earlier. */
+  #lookAtMs = Number.NEGATIVE_INFINITY;
+  #isLookDue = true;
   #reportedMs = Number.NEGATIVE_INFINITY;
   #surgingMs = Number.NEGATIVE_INFINITY;
 
@@ -66,19 +71,22 @@ class Disruption implements Controller {
     this.#consolidation = new ConsolidationMethod(needs);
   }
 
+  keysFor(change: Change): readonly string[] {
+    if (!this.#isWorthALook(change)) return [];
+    this.#isLookDue = true;
+    return [""];
+  }
+
   /** A node that becomes quiet, or loses its last pod, is worth a look before the next poll. */
-  keysFor({ kind, before, after: now }: Change): readonly string[] {
+  #isWorthALook({ kind, before, after: now }: Change): boolean {
     if (kind === PODS) {
-      const isLast =
-        hasLeft(before as Pod | undefined, now as Pod | undefined) && !this.#isNeeded(before as Pod | undefined);
-      return isLast ? [""] : [];
+      const gone = hasLeft(before as Pod | undefined, now as Pod | undefined) ? (before as Pod) : undefined;
+      return gone !== undefined && !this.#isNeeded(gone.spec.nodeName ?? "");
     }
-    if (kind !== NODE_CLAIMS || now === undefined) return [];
+    if (kind !== NODE_CLAIMS || now === undefined) return false;
     return WAKING.some(
       (type) => isTrue(now as NodeClaim, type) && !(before !== undefined && isTrue(before as NodeClaim, type)),
-    )
-      ? [""]
-      : [];
+    );
   }
 
   async reconcile(): Promise<Outcome> {
@@ -87,19 +95,34 @@ class Disruption implements Controller {
     this.#lastMs = this.#needs.clock.nowMs();
     this.#paused = await keepPauses(this.#needs);
     if (!isKnownWell(this.#needs)) return after(QUEUE_RETRY_MS, "what is known of the cluster is too old");
-    await this.#findSurging();
-    await this.#queue.recover();
+    if (this.#isLookDue || this.#lookAtMs <= this.#lastMs) await this.#look();
+    else await this.#carryOn();
+    const nowMs = this.#needs.clock.nowMs();
+    const lookAfterMs = this.#isLookDue ? PASS_MIN_MS : Math.max(0, this.#lookAtMs - nowMs);
+    return this.#queue.isIdle
+      ? after(lookAfterMs, "nodes may become empty")
+      : after(Math.min(lookAfterMs, QUEUE_RETRY_MS), "commands are under way");
+  }
+
+  /** While commands are under way they are carried on more often than the whole cluster is looked at. */
+  async #carryOn(): Promise<void> {
     await this.#queue.advance();
     await this.#hearResults();
+  }
+
+  /** Everything that may call for a disruption, once. */
+  async #look(): Promise<void> {
+    this.#isLookDue = false;
+    await this.#findSurging();
+    await this.#queue.recover();
+    await this.#carryOn();
     await releaseForgotten(this.#needs, this.#queue.underway());
     const waitMs = await this.#disruptEmpty();
     await this.#drift.run(this.#queue, pausedFor(this.#paused, "Drifted"));
     await this.#expiration.run(this.#queue, pausedFor(this.#paused, "Expired"));
     const nextMs = await this.#consolidate();
     await this.#hearResults();
-    return this.#queue.isIdle
-      ? after(Math.min(waitMs, nextMs), "nodes may become empty")
-      : after(QUEUE_RETRY_MS, "commands are under way");
+    this.#lookAtMs = this.#needs.clock.nowMs() + Math.min(waitMs, nextMs);
   }
 
   async #findSurging(): Promise<void> {
@@ -116,7 +139,11 @@ class Disruption implements Controller {
   }
 
   async #hearResults(): Promise<void> {
-    for (const result of this.#results.splice(0)) await this.#drift.note(result);
+    for (const result of this.#results.splice(0)) {
+      // What a command leaves, or its end makes possible, is worth a look.
+      this.#isLookDue = true;
+      await this.#drift.note(result);
+    }
   }
 
   /** Names of claims whose nodes wait for the check that they are empty. */
@@ -127,12 +154,18 @@ class Disruption implements Controller {
     );
   }
 
-  /** Whether pods are left on the node of the one that has gone. */
-  #isNeeded(gone: Pod | undefined): boolean {
-    const { pods, podsByNode } = this.#needs.mirror.live;
-    for (const key of podsByNode.get(gone?.spec.nodeName ?? "") ?? []) {
-      const pod = pods.get(key);
-      if (pod !== undefined && isReschedulable(pod)) return true;
+  #isNeeded(nodeName: string): boolean {
+    const { live } = this.#needs.mirror;
+    return hasPodsToMove(live.podsByNode.get(nodeName) ?? [], live);
+  }
+
+  /** Whether a look at the whole cluster can find anything: most of the time there is no empty node. */
+  #mayFindEmpty(): boolean {
+    if (this.#proposed.size > 0) return true;
+    const { nodeClaims, nodeByProviderId } = this.#needs.mirror.live;
+    for (const claim of nodeClaims.values()) {
+      if (!isTrue(claim, "Consolidatable")) continue;
+      if (!this.#isNeeded(nodeByProviderId.get(claim.status?.providerID ?? "") ?? "")) return true;
     }
     return false;
   }
@@ -143,13 +176,19 @@ class Disruption implements Controller {
     const due = [...this.#proposed].filter(([, dueMs]) => dueMs <= clock.nowMs()).map(([uid]) => uid);
     if (due.length > 0) await this.#carryOut(new Set(due));
     const startMs = clock.nowMs();
+    const isReportDue = startMs - this.#reportedMs >= REPORT_MS;
+    const mayFind = this.#mayFindEmpty();
+    if (!mayFind) this.#countEligible(0);
+    if (!mayFind && !isReportDue) return POLL_MS;
     const snapshot = this.#snapshot();
+    if (isReportDue) this.#report(snapshot);
+    if (!mayFind) return POLL_MS;
     const proposed = new Set(this.#proposed.keys());
     const paused = pausedFor(this.#paused, "Empty");
     const plan = planEmptiness(snapshot, { underway: this.#queue.underway(), proposed, paused });
     const nowMs = clock.nowMs();
     this.#observeDuration(nowMs - startMs);
-    this.#report(snapshot, plan);
+    this.#countEligible(plan.eligible.length);
     const chosen = new Set(plan.chosen.map(({ claim }) => claim.metadata.uid));
     const dropped = [...proposed].filter((uid) => !chosen.has(uid));
     for (const uid of dropped) this.#proposed.delete(uid);
@@ -190,11 +229,14 @@ class Disruption implements Controller {
   }
 
   /** Events and gauges need not be newer than a poll. */
-  #report(snapshot: Snapshot, plan: EmptinessPlan): void {
-    if (snapshot.nowMs - this.#reportedMs < POLL_MS) return;
+  #report(snapshot: Snapshot): void {
     this.#reportedMs = snapshot.nowMs;
-    reportEmptiness(this.#needs, snapshot, plan);
+    reportWhyKept(this.#needs, snapshot, this.#queue.underway());
     this.#pools = reportBudgets(this.#needs, snapshot, this.#pools);
+  }
+
+  #countEligible(nodes: number): void {
+    this.#needs.metrics.gauge("karpenter_voluntary_disruption_eligible_nodes", nodes, { reason: "empty" });
   }
 
   #countFailed(nodes: number): void {

@@ -52,24 +52,35 @@ export function findCandidates(
   underway: ReadonlySet<string>,
   disruptionClass: DisruptionClass = "graceful",
 ): Candidates {
-  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values(), snapshot.memory.surging);
-  const expected = nodesExpectingPods(snapshot);
+  const judge = candidateJudge(snapshot, underway, disruptionClass);
   const candidates: Candidate[] = [];
   const blocked: Blocked[] = [];
   for (const state of snapshot.stateNodes) {
-    const { claim } = state;
-    if (claim === undefined || underway.has(claim.metadata.name)) continue;
-    const judged = judgeNode(snapshot, state, claim, expected);
-    if ("code" in judged) {
-      blocked.push({ state, claim, ...judged });
-      continue;
-    }
-    const pods = podsOf(snapshot, state);
-    const podBlock = passesBlocks(claim, disruptionClass) ? undefined : blockingPod(pods, budgets, snapshot.nowMs);
-    if (podBlock === undefined) candidates.push({ state, claim, ...judged, pods });
-    else blocked.push({ state, claim, ...podBlock });
+    const judged = judge(state);
+    if (judged === undefined) continue;
+    if ("code" in judged) blocked.push(judged);
+    else candidates.push(judged);
   }
   return { candidates, blocked };
+}
+
+/** The same for one node at a time: undefined for those that are nobody's business here. */
+export function candidateJudge(
+  snapshot: Snapshot,
+  underway: ReadonlySet<string>,
+  disruptionClass: DisruptionClass,
+): (state: StateNode) => Candidate | Blocked | undefined {
+  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values(), snapshot.memory.surging);
+  const expected = nodesExpectingPods(snapshot);
+  return (state) => {
+    const { claim } = state;
+    if (claim === undefined || underway.has(claim.metadata.name)) return undefined;
+    const judged = judgeNode(snapshot, state, claim, expected);
+    if ("code" in judged) return { state, claim, ...judged };
+    const pods = podsOf(snapshot, state);
+    const block = passesBlocks(claim, disruptionClass) ? undefined : blockingPod(pods, budgets, snapshot.nowMs);
+    return block === undefined ? { state, claim, ...judged, pods } : { state, claim, ...block };
+  };
 }
 
 /** Whether its pods cannot keep the node: they have until its terminationGracePeriod ends. */

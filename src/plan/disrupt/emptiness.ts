@@ -1,8 +1,9 @@
+import type { ClusterView } from "../../model/cluster-view.ts";
 import { isReschedulable } from "../../model/pod-predicates.ts";
-import type { Snapshot } from "../../snapshot/snapshot.ts";
+import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
 import { isTrue } from "../lifecycle/conditions.ts";
 import { type PoolBudget, poolBudgets } from "./budgets.ts";
-import { type Blocked, type Candidate, findCandidates } from "./candidates.ts";
+import { type Candidate, candidateJudge } from "./candidates.ts";
 import { hasStoodEmpty } from "./consolidatable.ts";
 
 export type EmptinessPlan = {
@@ -10,9 +11,6 @@ export type EmptinessPlan = {
   chosen: Candidate[];
   /** Empty and ready to go; more than `chosen` where a budget holds some back. */
   eligible: Candidate[];
-  blocked: Blocked[];
-  /** Candidates whose pool has switched consolidation off. */
-  switchedOff: Candidate[];
   budgets: ReadonlyMap<string, PoolBudget>;
 };
 
@@ -36,12 +34,15 @@ export function planEmptiness(
   { underway, only, proposed, paused }: EmptinessOptions,
 ): EmptinessPlan {
   const budgets = poolBudgets(snapshot, "Empty");
-  const { candidates, blocked } = findCandidates(snapshot, underway);
-  const dynamic = candidates.filter(({ pool }) => pool.spec.replicas === undefined);
-  const isOff = ({ pool }: Candidate): boolean => pool.spec.disruption?.consolidateAfter === "Never";
+  const judge = candidateJudge(snapshot, underway, "graceful");
   const isFirst = ({ claim }: Candidate): boolean => proposed?.has(claim.metadata.uid) === true;
-  const eligible = dynamic
-    .filter((candidate) => !isOff(candidate) && isSpare(candidate, snapshot.nowMs))
+  // Most nodes are in use: what else there is to know of those is not asked.
+  const eligible = snapshot.stateNodes
+    .filter((state) => isSpare(state, snapshot.view))
+    .flatMap((state) => {
+      const judged = judge(state);
+      return judged === undefined || "code" in judged || !isReady(judged, snapshot.nowMs) ? [] : [judged];
+    })
     .sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)));
   const room = new Map([...budgets].map(([name, { remaining }]) => [name, remaining]));
   const chosen: Candidate[] = [];
@@ -53,9 +54,28 @@ export function planEmptiness(
     room.set(name, left - 1);
     chosen.push(candidate);
   }
-  return { chosen, eligible, blocked, switchedOff: dynamic.filter(isOff), budgets };
+  return { chosen, eligible, budgets };
 }
 
-function isSpare({ claim, pool, pods }: Candidate, nowMs: number): boolean {
-  return isTrue(claim, "Consolidatable") && hasStoodEmpty(claim, pool, nowMs) && !pods.some(isReschedulable);
+/** Consolidation is switched off for the node's pool. */
+export function isSwitchedOff({ pool }: Candidate): boolean {
+  return pool.spec.disruption?.consolidateAfter === "Never";
+}
+
+function isReady(candidate: Candidate, nowMs: number): boolean {
+  const { claim, pool } = candidate;
+  return pool.spec.replicas === undefined && !isSwitchedOff(candidate) && hasStoodEmpty(claim, pool, nowMs);
+}
+
+function isSpare({ claim, podKeys }: StateNode, view: ClusterView): boolean {
+  return claim !== undefined && isTrue(claim, "Consolidatable") && !hasPodsToMove(podKeys, view);
+}
+
+/** Whether any of the pods comes back elsewhere when its node goes. */
+export function hasPodsToMove(podKeys: Iterable<string>, view: Pick<ClusterView, "pods">): boolean {
+  for (const key of podKeys) {
+    const pod = view.pods.get(key);
+    if (pod !== undefined && isReschedulable(pod)) return true;
+  }
+  return false;
 }

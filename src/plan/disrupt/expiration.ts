@@ -24,8 +24,6 @@ export type ExpirationPlan = {
   /** Nodes that should go now and must not: they go at their hour. */
   blocked: Blocked[];
   stuck: { candidate: Candidate; reason: string }[];
-  /** When the next node is due to be replaced; undefined: none will be. */
-  nextMs: number | undefined;
 };
 
 export type ExpirationOptions = {
@@ -46,17 +44,8 @@ export function planExpiration(
   { underway, lastTriedMs, paused }: ExpirationOptions,
 ): ExpirationPlan {
   const { nowMs } = snapshot;
-  const starts = startTimes([...snapshot.view.nodeClaims.values()]);
-  const hasBegun = (claim: NodeClaim): boolean =>
-    (starts.get(claim.metadata.name) ?? Number.POSITIVE_INFINITY) <= nowMs;
-  const future = [...starts.values()].filter((startMs) => startMs > nowMs);
-  const plan: ExpirationPlan = {
-    commands: [],
-    blocked: [],
-    stuck: [],
-    nextMs: future.length === 0 ? undefined : future.reduce((a, b) => Math.min(a, b)),
-  };
-  const due = new Set([...snapshot.view.nodeClaims.values()].filter(hasBegun).map(({ metadata }) => metadata.name));
+  const plan: ExpirationPlan = { commands: [], blocked: [], stuck: [] };
+  const due = dueClaims([...snapshot.view.nodeClaims.values()], nowMs);
   if (due.size === 0) return plan;
   const found = findCandidates(snapshot, underway, "eventual");
   plan.blocked = found.blocked.filter(
@@ -93,10 +82,30 @@ export function planExpiration(
   return plan;
 }
 
-/** When the claim's time is over; infinity for "Never". */
-function endMs({ metadata, spec }: NodeClaim): number {
-  const lifeMs = parseNillableDuration(spec.expireAfter ?? "Never") ?? Number.POSITIVE_INFINITY;
-  return (parseTime(metadata.creationTimestamp) ?? Number.POSITIVE_INFINITY) + lifeMs;
+/** A claim is never changed in place: its times are read once. */
+const knownLives = new WeakMap<NodeClaim, { earliestMs: number; endMs: number }>();
+
+/** When the claim's time is over, infinity for "Never", and the earliest time to begin to replace it. */
+function lifeOf(claim: NodeClaim): { earliestMs: number; endMs: number } {
+  const known = knownLives.get(claim);
+  if (known !== undefined) return known;
+  const lifeMs = parseNillableDuration(claim.spec.expireAfter ?? "Never") ?? Number.POSITIVE_INFINITY;
+  const end = (parseTime(claim.metadata.creationTimestamp) ?? Number.POSITIVE_INFINITY) + lifeMs;
+  const life = { earliestMs: Number.isFinite(end) ? end - lifeMs * LEAD_SHARE_MAX : end, endMs: end };
+  knownLives.set(claim, life);
+  return life;
+}
+
+function endMs(claim: NodeClaim): number {
+  return lifeOf(claim).endMs;
+}
+
+/** Names of the claims that should be on their way out by now. */
+export function dueClaims(claims: readonly NodeClaim[], nowMs: number): ReadonlySet<string> {
+  // Most nodes live for weeks: nothing is counted while none can be due.
+  if (!claims.some((claim) => lifeOf(claim).earliestMs <= nowMs)) return new Set();
+  const starts = startTimes(claims);
+  return new Set([...starts.keys()].filter((name) => (starts.get(name) ?? Number.POSITIVE_INFINITY) <= nowMs));
 }
 
 /**
@@ -111,10 +120,8 @@ function startTimes(claims: readonly NodeClaim[]): ReadonlyMap<string, number> {
   const nextOfPool = new Map<string, number>();
   for (const claim of ending) {
     const pool = claim.metadata.labels?.[NODE_POOL_LABEL] ?? "";
-    const createdMs = parseTime(claim.metadata.creationTimestamp) ?? 0;
-    const earliestMs = endMs(claim) - (endMs(claim) - createdMs) * LEAD_SHARE_MAX;
     const latestMs = Math.min(endMs(claim), nextOfPool.get(pool) ?? Number.POSITIVE_INFINITY) - TURN_MS;
-    const startMs = Math.max(earliestMs, latestMs);
+    const startMs = Math.max(lifeOf(claim).earliestMs, latestMs);
     nextOfPool.set(pool, startMs);
     starts.set(claim.metadata.name, startMs);
   }

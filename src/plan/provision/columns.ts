@@ -48,6 +48,17 @@ export function columnsOf(pool: Pool): Columns {
   };
 }
 
+/** Whether the pool's requirements allow anything at all. */
+export function hasColumns(pool: Pool): boolean {
+  const { types, requirements } = pool;
+  return types.some(
+    (type) =>
+      typeMisfit(requirements, type) === undefined &&
+      variantsOf(type, requirements).length > 0 &&
+      hasOffering(pool, type, requirements),
+  );
+}
+
 /** The value of a label on a node of the column; undefined when the node will lack it; null when the pool must say. */
 export function columnValue(pool: Pool, columns: Columns, column: number, key: string): string | undefined | null {
   const offered = columns.offeringOf[column]?.requirements.get(key);

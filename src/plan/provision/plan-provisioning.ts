@@ -2,10 +2,11 @@ import { byText } from "../../base/order.ts";
 import type { Pod } from "../../model/core.ts";
 import { keyOf } from "../../model/object.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
-import { podsToPlace } from "../fit/pods-to-place.ts";
+import { type PodsToPlace, podsToPlace } from "../fit/pods-to-place.ts";
 import { specKey } from "../fit/spec-key.ts";
 import { type OwnRule, ownRulesOf, type RuleReading } from "../fit/topology-rules.ts";
 import { bestDeal, type DealtPacking } from "./best-deal.ts";
+import { hasColumns } from "./columns.ts";
 import { lowerBound } from "./lower-bound.ts";
 import type { Packing } from "./packing-problem.ts";
 import type { SearchOptions } from "./packing-search.ts";
@@ -32,6 +33,7 @@ export function planProvisioning(snapshot: Snapshot): ProvisionPlan {
   const { pods, refused, ignored } = podsToPlace(snapshot);
   // 2. Where nodes can be bought.
   const { pools, idle } = poolsOf(snapshot);
+  if (pods.length === 0) return planForNobody({ refused, ignored }, pools);
   // 3. Pods become classes, types become shapes, nodes become bins; rules between pods are dealt with domain by domain.
   // 4. Which nodes to buy and what goes where, in numbers.
   const {
@@ -49,7 +51,7 @@ export function planProvisioning(snapshot: Snapshot): ProvisionPlan {
   const named = nameAll(snapshot, reduction, packing, hopeless);
   // 6. Every pod that stays behind gets its reason.
   const unschedulable: Refusal[] = [
-    ...refused.map(({ pod, problem }) => ({ pod: keyOf(pod), ...problem })),
+    ...refuseEach(refused),
     ...dealt.hopeless.flatMap((one) => refuseAll(one.pods, hopeless(one))),
     ...dealt.undealt.flatMap((one) => refuseAll(one.pods, one.why(hopeless))),
     ...named.refusals,
@@ -59,14 +61,40 @@ export function planProvisioning(snapshot: Snapshot): ProvisionPlan {
     existingNodes: named.existing,
     unschedulable: unschedulable.sort((a, b) => byText(a.pod, b.pod)),
     ignored: [...ignored].sort(byText),
-    poolsWithoutTypes: pools.flatMap((pool, index) =>
-      (reduction.columns[index]?.count ?? 0) > 0 ? [] : [{ nodePool: pool.name, ...explainPoolWithoutTypes(pool) }],
-    ),
+    poolsWithoutTypes: withoutTypes(pools, (index) => (reduction.columns[index]?.count ?? 0) > 0),
     remarks: remarksOf(wishesLeftOut),
     pricePerHour: sumOfPrices(named.claims),
     pricePhases: packing.phases ?? [],
     lowerBoundPerHour: Math.min(lowerBound(reduction.boundProblem, named.placed), sumOfPrices(named.claims)),
   };
+}
+
+/** Without pods to place there is nothing to search: what remains is to say which pools are of no use. */
+function planForNobody({ refused, ignored }: Omit<PodsToPlace, "pods">, pools: readonly Pool[]): ProvisionPlan {
+  return {
+    newNodeClaims: [],
+    existingNodes: [],
+    unschedulable: refuseEach(refused).sort((a, b) => byText(a.pod, b.pod)),
+    ignored: [...ignored].sort(byText),
+    poolsWithoutTypes: withoutTypes(pools, (index) => pools[index] !== undefined && hasColumns(pools[index])),
+    remarks: [],
+    pricePerHour: 0,
+    pricePhases: [],
+    lowerBoundPerHour: 0,
+  };
+}
+
+function withoutTypes(
+  pools: readonly Pool[],
+  hasTypes: (index: number) => boolean,
+): ProvisionPlan["poolsWithoutTypes"] {
+  return pools.flatMap((pool, index) =>
+    hasTypes(index) ? [] : [{ nodePool: pool.name, ...explainPoolWithoutTypes(pool) }],
+  );
+}
+
+function refuseEach(refused: PodsToPlace["refused"]): Refusal[] {
+  return refused.map(({ pod, problem }) => ({ pod: keyOf(pod), ...problem }));
 }
 
 type Decision = DealtPacking & { wishesLeftOut: { text: string; pods: readonly Pod[] }[] };

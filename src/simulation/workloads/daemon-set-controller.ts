@@ -95,7 +95,9 @@ function podsPerNode({ state }: ControllerNeeds, set: DaemonSet): Map<string, Po
   const byNode = new Map<string, Pod[]>();
   for (const pod of state.of(PODS).controlledBy(set.metadata.uid)) {
     const name = pod.spec.nodeName ?? pinnedNode(pod) ?? "";
-    byNode.set(name, [...(byNode.get(name) ?? []), pod]);
+    const present = byNode.get(name);
+    if (present === undefined) byNode.set(name, [pod]);
+    else present.push(pod);
   }
   return byNode;
 }
@@ -110,8 +112,9 @@ function syncNode(
   { set, hash, node, pods }: { set: DaemonSet; hash: string; node: Node; pods: Pod[] },
 ): void {
   const record = recorder("daemonset-controller");
-  const live = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
   const { mayStart, mayStay } = fitOf(set, node);
+  if (pods.length === 0 && !mayStart) return;
+  const live = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
   const finished = live.filter(isFinished);
   const running = live.filter((pod) => !isFinished(pod));
   const surplus = mayStay ? [...finished, ...running.slice(1)] : live;
@@ -127,8 +130,19 @@ function syncNode(
   record(set, "Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`);
 }
 
-function fitOf(set: DaemonSet, node: Node): { mayStart: boolean; mayStay: boolean } {
-  const spec = set.spec.template.spec;
+type Fit = { mayStart: boolean; mayStay: boolean };
+/** Neither templates nor nodes are changed in place: every pair is judged once. */
+const knownFits = new WeakMap<Node, WeakMap<PodTemplate, Fit>>();
+
+function fitOf({ spec: { template } }: DaemonSet, node: Node): Fit {
+  const ofNode = knownFits.get(node) ?? new WeakMap<PodTemplate, Fit>();
+  knownFits.set(node, ofNode);
+  const fit = ofNode.get(template) ?? judgeFit(template, node);
+  ofNode.set(template, fit);
+  return fit;
+}
+
+function judgeFit({ spec }: PodTemplate, node: Node): Fit {
   const labels = node.metadata.labels ?? {};
   const isSelected = Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
