@@ -7,7 +7,7 @@ import { type Bench, type BenchLine, round } from "./bench.ts";
 
 /** One simulated day of a cluster of about a hundred nodes, with the whole product at work in it. */
 export function simulationBenches({ toy }: { toy: boolean }): readonly Bench[] {
-  const [scale, hours] = toy ? [1, 1] : [5.5, Number(process.env["HOURS"] ?? 24)];
+  const [scale, hours] = toy ? [1, 1] : [5.5, 24];
   return [
     {
       name: `simulation: ${hours} h of a cluster`,

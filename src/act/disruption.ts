@@ -57,6 +57,8 @@ class Disruption implements Controller {
   /** The next look at the whole cluster, unless something calls for one earlier. */
   #lookAtMs = Number.NEGATIVE_INFINITY;
   #isLookDue = true;
+  /** False from a look that found no empty node until something happens that may leave one. */
+  #mayBeEmpty = true;
   #reportedMs = Number.NEGATIVE_INFINITY;
   #surgingMs = Number.NEGATIVE_INFINITY;
 
@@ -74,6 +76,7 @@ class Disruption implements Controller {
   keysFor(change: Change): readonly string[] {
     if (!this.#isWorthALook(change)) return [];
     this.#isLookDue = true;
+    this.#mayBeEmpty = true;
     return [""];
   }
 
@@ -159,9 +162,8 @@ class Disruption implements Controller {
     return hasPodsToMove(live.podsByNode.get(nodeName) ?? [], live);
   }
 
-  /** Whether a look at the whole cluster can find anything: most of the time there is no empty node. */
-  #mayFindEmpty(): boolean {
-    if (this.#proposed.size > 0) return true;
+  /** Whether any node that may go has no pod that would have to: mostly there is none, and nothing to plan. */
+  #findsEmpty(): boolean {
     const { nodeClaims, nodeByProviderId } = this.#needs.mirror.live;
     for (const claim of nodeClaims.values()) {
       if (!isTrue(claim, "Consolidatable")) continue;
@@ -177,7 +179,8 @@ class Disruption implements Controller {
     if (due.length > 0) await this.#carryOut(new Set(due));
     const startMs = clock.nowMs();
     const isReportDue = startMs - this.#reportedMs >= REPORT_MS;
-    const mayFind = this.#mayFindEmpty();
+    this.#mayBeEmpty = (this.#mayBeEmpty || isReportDue) && this.#findsEmpty();
+    const mayFind = this.#mayBeEmpty || this.#proposed.size > 0;
     if (!mayFind) this.#countEligible(0);
     if (!mayFind && !isReportDue) return POLL_MS;
     const snapshot = this.#snapshot();

@@ -99,8 +99,19 @@ function setsOf({ state }: ControllerNeeds, deployment: Deployment): Sets {
       revisionOf(a) - revisionOf(b) ||
       byText(a.metadata.name, b.metadata.name),
   );
-  const current = owned.find((set) => isSame(withoutHash(set.spec.template), withoutHash(deployment.spec.template)));
+  const current = owned.find((set) => isSameTemplate(set.spec.template, deployment.spec.template));
   return { current, old: owned.filter((set) => set !== current) };
+}
+
+/** Templates are never changed in place: every pair is compared once. */
+const knownPairs = new WeakMap<PodTemplate, WeakMap<PodTemplate, boolean>>();
+
+function isSameTemplate(ofSet: PodTemplate, wanted: PodTemplate): boolean {
+  const pairs = knownPairs.get(ofSet) ?? new WeakMap<PodTemplate, boolean>();
+  knownPairs.set(ofSet, pairs);
+  const same = pairs.get(wanted) ?? isSame(withoutHash(ofSet), withoutHash(wanted));
+  pairs.set(wanted, same);
+  return same;
 }
 
 function withoutHash(template: PodTemplate): unknown {

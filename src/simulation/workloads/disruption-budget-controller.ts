@@ -31,7 +31,7 @@ export function startDisruptionBudgetController(needs: ControllerNeeds): void {
   });
   for (const budget of budgets.values()) gather(budget);
   state.of(PODS).onChange((before, after) => {
-    if (before !== undefined && after !== undefined && weight(before) === weight(after)) return;
+    if (before !== undefined && after !== undefined && weighsTheSame(before, after)) return;
     const pod = (after ?? before) as Pod;
     for (const budget of budgets.values()) {
       if (budget.metadata.namespace !== pod.metadata.namespace) continue;
@@ -60,10 +60,14 @@ function isMeant(budget: PodDisruptionBudget, pod: Pod): boolean {
   return selects(budget.spec.selector, pod.metadata.labels);
 }
 
-/** All of a pod that a budget looks at. */
-function weight(pod: Pod): string {
-  const { labels, deletionTimestamp } = pod.metadata;
-  return `${isReady(pod)} ${isFinished(pod)} ${deletionTimestamp !== undefined} ${JSON.stringify(labels)}`;
+/** Nothing of the pod has changed that a budget looks at. */
+function weighsTheSame(before: Pod, after: Pod): boolean {
+  return (
+    isReady(before) === isReady(after) &&
+    isFinished(before) === isFinished(after) &&
+    (before.metadata.deletionTimestamp === undefined) === (after.metadata.deletionTimestamp === undefined) &&
+    isSame(before.metadata.labels, after.metadata.labels)
+  );
 }
 
 type Scalable = KubeObject & { spec: { replicas?: number } };
