@@ -141,6 +141,20 @@ describe("karpenter plan", () => {
     );
   });
 
+  it("takes the controller's settings of the search", async () => {
+    const args = ["-f", "pool.yaml", "web.yaml", "--instance-types", "types.json", "-o", "json"];
+    const typesWith = async (...more: string[]): Promise<string> => {
+      const { out } = await run(...args, ...more);
+      const plan = JSON.parse(out) as { newNodeClaims: { instanceTypes: string[] }[] };
+      return plan.newNodeClaims.map(({ instanceTypes }) => instanceTypes.join("|")).join();
+    };
+    assert.equal(await typesWith("--node-surcharge", "1"), "large");
+    assert.equal(await typesWith("--node-surcharge", "1", "--node-cpu-max", "2000"), "small,small,small");
+    assert.equal(await typesWith("--node-surcharge", "1", "--workload-share-max", "0.34"), "small,small,small");
+    assert.match(await typesWith("--launch-price-factor", "9"), /small\|large/);
+    await assert.rejects(run(...args, "--node-surcharge", "much"), /--node-surcharge is "much", not a number/);
+  });
+
   it("tells on request what each phase of the search came to", async () => {
     const args = ["-f", "pool.yaml", "web.yaml", "--instance-types", "types.json"];
     const { out } = await run(...args, "--explain-price");

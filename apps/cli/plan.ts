@@ -15,6 +15,7 @@ import { disruptionJson, timedDisruption } from "./plan-disruption.ts";
 import { disruptionTables } from "./plan-disruption-report.ts";
 import { planTables } from "./plan-report.ts";
 import { planScenarios } from "./plan-scenarios.ts";
+import { SEARCH_FLAGS, searchSettings } from "./search-flags.ts";
 
 const REGION_DEFAULT = "us-east-1";
 const USAGE = `Says which nodes would be bought for the pods in files, and why some would not get one; or, with --disruption, which
@@ -31,6 +32,8 @@ usage: karpenter plan [--disruption [--steady]] -f FILE... [OPTION...]
   --preference-policy P    Respect (default) or Ignore
   --min-values-policy P    Strict (default) or BestEffort
   --scheduler-config FILE  default spread constraints, as the controller's setting of that name or the scheduler's own file
+  --node-surcharge USD     and --launch-price-factor N, --node-cpu-max MILLICORES, --workload-share-max SHARE: as the
+                           controller's settings of these names
   --explain-price          also what each phase of the search came to
   --now TIME               the moment to plan for, such as 2026-01-01T12:00:00Z; default: now
   -o, --output FORMAT      table (default), json, yaml or markdown
@@ -60,6 +63,7 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
     "min-values-policy": { type: "string", default: "Strict" },
     "scheduler-config": { type: "string" },
     "explain-price": { type: "boolean", default: false },
+    ...SEARCH_FLAGS,
     now: { type: "string" },
     output: { type: "string", short: "o", default: "table" },
     disruption: { type: "boolean", default: false },
@@ -88,6 +92,7 @@ export async function planCommand(args: string[], io: Io): Promise<number> {
     preferencePolicy: oneOf("preference-policy", flags["preference-policy"], ["Respect", "Ignore"]),
     minValuesPolicy: oneOf("min-values-policy", flags["min-values-policy"], ["Strict", "BestEffort"]),
     defaultSpread: readDefaultSpread(flags["scheduler-config"], io),
+    ...searchSettings(flags),
   };
   const nowMs = momentFlag("plan", flags.now);
   const instanceTypes = typesOf(flags["instance-types"], flags.region, io);
