@@ -1,15 +1,19 @@
 import process from "node:process";
 import type { Bench } from "./bench.ts";
 import { churnBenches } from "./churn.bench.ts";
+import { disruptionBenches } from "./disruption.bench.ts";
 import { planBenches } from "./plan.bench.ts";
 import { playgroundBenches } from "./playground.bench.ts";
 import { profiled, summaryText } from "./profile.ts";
+import { replanBenches } from "./replan.bench.ts";
 import { simulationBenches } from "./simulation.bench.ts";
 
 /** Every benchmark of the product, in the order they run. */
 const toy = process.argv.includes("--toy");
 const benches: readonly Bench[] = [
   ...planBenches({ toy }),
+  ...replanBenches({ toy }),
+  ...disruptionBenches({ toy }),
   ...playgroundBenches({ toy }),
   ...simulationBenches({ toy }),
   ...churnBenches({ toy }),

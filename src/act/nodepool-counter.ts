@@ -34,7 +34,7 @@ export function nodePoolCounterController(needs: Needs): Controller {
       const waitMs = (writtenMs.get(key) ?? Number.NEGATIVE_INFINITY) + PERIOD_MS - nowMs;
       if (waitMs > 0) return after(waitMs, "counts are written now and then");
       writtenMs.set(key, nowMs);
-      const states = stateNodesOf(mirror.live, memory.snapshot(nowMs));
+      const states = stateNodesOf(mirror.view(), memory.snapshot(nowMs));
       await patchObject(needs, NODE_POOLS, pool, poolWithCount(pool, states), "status");
       return onChange;
     },

@@ -1,4 +1,6 @@
+import { PartedMap } from "../base/parted-map.ts";
 import { MINUTE_MS, parseTime } from "../base/time.ts";
+import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { planProvisioning } from "../plan/provision/plan-provisioning.ts";
 import type { ProvisionPlan } from "../plan/provision/provision-plan.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
@@ -34,11 +36,26 @@ export async function planOnce(needs: Needs): Promise<{ snapshot: Snapshot; plan
 function newestInherited({ memory }: Needs, { view, nowMs }: Snapshot): number | undefined {
   const own = new Set(memory.expectedClaims());
   let newestMs: number | undefined;
-  for (const claim of view.nodeClaims.values()) {
+  for (const claim of youngClaims(view.nodeClaims, nowMs)) {
     const { name, deletionTimestamp, creationTimestamp } = claim.metadata;
     if (own.has(name) || deletionTimestamp !== undefined || hasArrived(claim, nowMs)) continue;
     const createdMs = parseTime(creationTimestamp) ?? 0;
-    if (nowMs - createdMs < INHERITED_MAX_MS && createdMs > (newestMs ?? 0)) newestMs = createdMs;
+    if (createdMs > (newestMs ?? 0)) newestMs = createdMs;
   }
   return newestMs;
+}
+
+/** Of each mirror the claims of the last view, with the names of those that were young then. */
+const lastYoung = new WeakMap<object, { claims: PartedMap<NodeClaim>; names: readonly string[] }>();
+
+/** Claims that may still be waited for. An old one does not become young: only what came since the last look is looked at. */
+function youngClaims(claims: ReadonlyMap<string, NodeClaim>, nowMs: number): readonly NodeClaim[] {
+  const isYoung = (claim: NodeClaim): boolean =>
+    nowMs - (parseTime(claim.metadata.creationTimestamp) ?? 0) < INHERITED_MAX_MS;
+  if (!(claims instanceof PartedMap)) return [...claims.values()].filter(isYoung);
+  const before = lastYoung.get(claims.original);
+  const names = before === undefined ? claims.keys() : [...before.names, ...claims.changedKeys(before.claims)];
+  const young = [...new Set(names)].flatMap((name) => claims.get(name) ?? []).filter(isYoung);
+  lastYoung.set(claims.original, { claims, names: young.map(({ metadata }) => metadata.name) });
+  return young;
 }

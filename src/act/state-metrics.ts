@@ -23,7 +23,7 @@ const NODE_GAUGES = [
  */
 export function refreshStateMetrics(needs: Needs): void {
   const { mirror, clock, memory } = needs;
-  const states = stateNodesOf(mirror.live, memory.snapshot(clock.nowMs()));
+  const states = stateNodesOf(mirror.view(), memory.snapshot(clock.nowMs()));
   refreshNodes(needs, states);
   refreshPools(needs);
   needs.metrics.gauge("karpenter_cluster_state_node_count", states.length);

@@ -65,7 +65,7 @@ export type StateNode = {
   /** True with a NodeClaim. */
   managed: boolean;
   markedForDeletion: boolean;
-  /** Keys of the pods bound to it, sorted. */
+  /** Keys of the pods bound to it, sorted. Another list when any of these pods has changed: the same list stands for the same pods. */
   podKeys: readonly string[];
 };
 
@@ -81,4 +81,6 @@ export type Snapshot = {
   readonly wellKnownLabels: ReadonlySet<string>;
   readonly memory: Memory;
   readonly settings: PlanSettings;
+  /** In a what-if: names of claims whose nodes take no more pods, since they are to go as well. */
+  readonly closed?: ReadonlySet<string>;
 };

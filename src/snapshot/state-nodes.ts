@@ -1,19 +1,11 @@
 import { byText } from "../base/order.ts";
 import type { ClusterView } from "../model/cluster-view.ts";
-import type { Node, ResourceList, Taint } from "../model/core.ts";
 import type { InstanceType } from "../model/instance-type.ts";
-import {
-  HOSTNAME_LABEL,
-  INITIALIZED_LABEL,
-  INSTANCE_TYPE_LABEL,
-  NODE_POOL_LABEL,
-  REGISTERED_LABEL,
-} from "../model/labels.ts";
+import { HOSTNAME_LABEL } from "../model/labels.ts";
 import { isBound, isProvisionable } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
-import { parseResources, type Resources } from "../model/resources.ts";
-import { isEphemeralTaint, isSameTaint, mergeTaints } from "../model/taints.ts";
 import { type ExpectedNode, expectedNode } from "./expected-node.ts";
+import { type SeenNodes, seenNodes } from "./seen-nodes.ts";
 import type { Memory, StateNode } from "./snapshot.ts";
 
 type TypesByPool = ReadonlyMap<string, readonly InstanceType[]>;
@@ -22,6 +14,7 @@ const NO_TYPES: TypesByPool = new Map();
 /**
  * Nodes and claims as planning sees them: one entry per Node, per claim whose Node has not come yet, or for both merged
  * by provider id. Sorted by name. A claim that is not launched yet counts as the node it will become.
+ * Of the views of one mirror, entries and the list itself stay the same objects as long as nothing about them changes.
  * @param instanceTypes per pool, what it can launch
  * @source reference of the scheduling rules, section 16
  */
@@ -30,97 +23,33 @@ export function stateNodesOf(
   memory: Pick<Memory, "markedForDeletion" | "expectedOn">,
   instanceTypes: TypesByPool = NO_TYPES,
 ): readonly StateNode[] {
-  const states: StateNode[] = [];
-  const merged = new Set<string>();
-  for (const node of view.nodes.values()) {
-    const claim = claimOf(view, node);
-    if (!isKnown(node, claim)) continue;
-    if (claim !== undefined) merged.add(claim.metadata.name);
-    states.push(stateNode(view, memory, node, claim));
-  }
-  for (const claim of view.nodeClaims.values()) {
-    if (merged.has(claim.metadata.name)) continue;
-    const state = stateNode(view, memory, undefined, claim);
-    states.push(claim.status?.providerID === undefined ? withExpected(state, claim, instanceTypes) : state);
-  }
-  return withWaitingPods(view, memory, states).sort((a, b) => byText(a.name, b.name));
+  const seen = seenNodes(view);
+  const states =
+    seen.hasClaimsOnly || memory.markedForDeletion.size > 0 ? remembered(seen, memory, instanceTypes) : seen.states;
+  return withWaitingPods(view, memory, states);
 }
 
-function claimOf(view: ClusterView, node: Node): NodeClaim | undefined {
-  const name = node.spec.providerID === undefined ? undefined : view.claimByProviderId.get(node.spec.providerID);
-  return name === undefined ? undefined : view.nodeClaims.get(name);
-}
-
-/** A node of ours that does not yet say what it is tells nothing: its claim speaks for it until then. */
-function isKnown(node: Node, claim: NodeClaim | undefined): boolean {
-  const labels = node.metadata.labels ?? {};
-  if ((node.spec.providerID ?? "") === "") return labels[NODE_POOL_LABEL] === undefined;
-  const isInitialized = labels[INITIALIZED_LABEL] === "true";
-  return claim === undefined || isInitialized || labels[INSTANCE_TYPE_LABEL] !== undefined;
-}
-
-function stateNode(
-  view: ClusterView,
+/** With what only we know: claims that are about to be deleted, and what claims that are not launched yet will become. */
+function remembered(
+  { states }: SeenNodes,
   memory: Pick<Memory, "markedForDeletion">,
-  node: Node | undefined,
-  claim: NodeClaim | undefined,
-): StateNode {
-  const own = ownParts(node, claim);
-  return {
-    ...own,
-    markedForDeletion: own.markedForDeletion || memory.markedForDeletion.has(claim?.metadata.name ?? ""),
-    podKeys: node === undefined ? [] : podsOn(view, node.metadata.name),
-  };
-}
-
-type OwnParts = Omit<StateNode, "podKeys">;
-/** By Node, or by claim where there is none yet: objects of a view are never changed in place. */
-const knownParts = new WeakMap<Node | NodeClaim, { claim: NodeClaim | undefined; parts: OwnParts }>();
-
-/** What follows from the two objects alone. Most are the same from one snapshot to the next. */
-function ownParts(node: Node | undefined, claim: NodeClaim | undefined): OwnParts {
-  const object = node ?? claim;
-  const known = object === undefined ? undefined : knownParts.get(object);
-  if (known !== undefined && known.claim === claim) return known.parts;
-  const parts = makeOwnParts(node, claim);
-  if (object !== undefined) knownParts.set(object, { claim, parts });
-  return parts;
-}
-
-function makeOwnParts(node: Node | undefined, claim: NodeClaim | undefined): OwnParts {
-  const managed = claim !== undefined;
-  const nodeLabels = node?.metadata.labels ?? {};
-  const registered = node !== undefined && (!managed || nodeLabels[REGISTERED_LABEL] === "true");
-  const initialized = node !== undefined && (!managed || nodeLabels[INITIALIZED_LABEL] === "true");
-  const speaker = registered ? node : (claim ?? node);
-  const name = speaker?.metadata.name ?? "";
-  const labels = { ...speaker?.metadata.labels };
-  const hostname = labels[HOSTNAME_LABEL] ?? name;
-  return {
-    name,
-    providerId: node?.spec.providerID ?? claim?.status?.providerID,
-    node,
-    claim,
-    nodePool: labels[NODE_POOL_LABEL],
-    labels: { ...labels, [HOSTNAME_LABEL]: hostname },
-    annotations: speaker?.metadata.annotations ?? {},
-    taints: taintsOf(node, claim, registered, initialized),
-    capacity: amounts(node?.status?.capacity, claim?.status?.capacity, initialized),
-    allocatable: amounts(node?.status?.allocatable, claim?.status?.allocatable, initialized),
-    hostname,
-    registered,
-    initialized,
-    managed,
-    markedForDeletion: isGoing(node, claim),
-  };
+  instanceTypes: TypesByPool,
+): readonly StateNode[] {
+  return states.map((state) => {
+    const { node, claim } = state;
+    const isMarked = claim !== undefined && memory.markedForDeletion.has(claim.metadata.name);
+    const marked = isMarked && !state.markedForDeletion ? { ...state, markedForDeletion: true } : state;
+    const isComing = node === undefined && claim !== undefined && claim.status?.providerID === undefined;
+    return isComing ? withExpected(marked, claim, instanceTypes) : marked;
+  });
 }
 
 /** Pods for which a claim was bought count as if they were on its node already, wherever they wait. */
 function withWaitingPods(
   view: ClusterView,
   { expectedOn }: Pick<Memory, "expectedOn">,
-  states: StateNode[],
-): StateNode[] {
+  states: readonly StateNode[],
+): readonly StateNode[] {
   if (expectedOn === undefined || expectedOn.size === 0) return states;
   const leaving = states.filter(({ markedForDeletion }) => markedForDeletion).flatMap(({ podKeys }) => podKeys);
   const waiting = new Map<string, string[]>();
@@ -144,46 +73,4 @@ function withExpected(state: StateNode, claim: NodeClaim, instanceTypes: TypesBy
     capacity: expected.capacity,
     allocatable: expected.allocatable,
   };
-}
-
-const CORDONED: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
-
-function taintsOf(
-  node: Node | undefined,
-  claim: NodeClaim | undefined,
-  registered: boolean,
-  initialized: boolean,
-): readonly Taint[] {
-  const taints = registered || claim === undefined ? (node?.spec.taints ?? []) : (claim.spec.taints ?? []);
-  const all = node?.spec.unschedulable === true ? mergeTaints(taints, [CORDONED]) : taints;
-  if (claim === undefined || initialized) return all;
-  const startup = claim.spec.startupTaints ?? [];
-  return all.filter((taint) => !isEphemeralTaint(taint) && !startup.some((other) => isSameTaint(other, taint)));
-}
-
-/** A starting node reports zeros for what its device plugins have not announced yet: the claim knows better. */
-function amounts(ofNode: ResourceList | undefined, ofClaim: ResourceList | undefined, initialized: boolean): Resources {
-  const reported = parseResources(ofNode);
-  if (initialized) return reported;
-  const filled: Record<string, number> = { ...reported };
-  const expected = parseResources(ofClaim);
-  for (const name of Object.keys(expected)) {
-    if ((filled[name] ?? 0) === 0) filled[name] = expected[name] ?? 0;
-  }
-  return filled;
-}
-
-function isGoing(node: Node | undefined, claim: NodeClaim | undefined): boolean {
-  if (claim === undefined) return node?.metadata.deletionTimestamp !== undefined;
-  if (claim.metadata.deletionTimestamp !== undefined) return true;
-  return (claim.status?.conditions ?? []).some((c) => c.type === "InstanceTerminating" && c.status === "True");
-}
-
-function podsOn(view: ClusterView, nodeName: string): readonly string[] {
-  const keys: string[] = [];
-  for (const key of view.podsByNode.get(nodeName) ?? []) {
-    const phase = view.pods.get(key)?.status?.phase;
-    if (phase !== "Failed" && phase !== "Succeeded") keys.push(key);
-  }
-  return keys.sort(byText);
 }

@@ -97,6 +97,15 @@ function rebuilt(view: ClusterView): ClusterView {
   return { ...view, ...fresh };
 }
 
+/** Maps and sets of the usual kind, which can be compared and cloned. */
+function plain(view: ClusterView): Record<string, unknown> {
+  const all = Object.entries(view).map(([slot, map]) => [
+    slot,
+    map instanceof Set ? map : new Map<string, unknown>(map as ReadonlyMap<string, unknown>),
+  ]);
+  return Object.fromEntries(all);
+}
+
 function apply(store: ClusterStore, { kind, type, object }: Step): void {
   if (type === "put") store.put(kind, object);
   else store.remove(kind, object);
@@ -105,7 +114,7 @@ function apply(store: ClusterStore, { kind, type, object }: Step): void {
 function assertEqualTo(store: ClusterStore, history: History, message: string): void {
   for (const kind of [pods, nodes, claims]) {
     const want = new Map(history.objects(kind).map((object) => [keyOf(object), object]));
-    assert.deepEqual(store.live[kind.slot], want, message);
+    assert.deepEqual(new Map<string, unknown>(store.live[kind.slot]), want, message);
   }
 }
 
@@ -127,12 +136,12 @@ describe("the store behind the mirror", () => {
       const history = new History(seed);
       const random = new Random(seed + 1_000);
       const store = new ClusterStore();
-      let held = { view: store.view(), copy: structuredClone(store.view()) };
+      let held = { view: store.view(), copy: structuredClone(plain(store.view())) };
       for (let i = 0; i < 200; i += 1) {
         badlyConnected(store, history, random);
-        assert.deepEqual({ ...store.live }, rebuilt(store.live));
-        assert.deepEqual(held.view, held.copy, "a view never changes");
-        if (random.chance(0.2)) held = { view: store.view(), copy: structuredClone(store.view()) };
+        assert.deepEqual(plain(store.live), plain(rebuilt(store.live)));
+        assert.deepEqual(plain(held.view), held.copy, "a view never changes");
+        if (random.chance(0.2)) held = { view: store.view(), copy: structuredClone(plain(store.view())) };
       }
     });
   }
@@ -152,6 +161,24 @@ describe("the store behind the mirror", () => {
     const now = store.view();
     assert.notEqual(now.pods, before.pods);
     assert.equal(now.nodes, before.nodes);
+  });
+
+  it("has another set of pods for a node whenever one of these pods has changed", () => {
+    const store = new ClusterStore();
+    const pod = (name: string, version: string): Pod =>
+      ({
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name, namespace: "n", uid: name, resourceVersion: version, creationTimestamp: "" },
+        spec: { containers: [], nodeName: `node-of-${name}` },
+      }) as unknown as Pod;
+    for (const name of ["a", "b"]) store.put(pods, pod(name, "1"));
+    const before = store.view().podsByNode;
+    store.put(pods, pod("a", "2"));
+    const now = store.view().podsByNode;
+    assert.deepEqual(now.get("node-of-a"), before.get("node-of-a"));
+    assert.notEqual(now.get("node-of-a"), before.get("node-of-a"));
+    assert.equal(now.get("node-of-b"), before.get("node-of-b"));
   });
 
   it("tells of an object replaced by another of its name as one gone and one new", () => {

@@ -1,3 +1,4 @@
+import { PartedMap } from "../base/parted-map.ts";
 import { type ClusterView, emptyClusterView, type MutableClusterView } from "../model/cluster-view.ts";
 import type { Node, Pod } from "../model/core.ts";
 import { type KubeObject, keyOf } from "../model/object.ts";
@@ -13,12 +14,14 @@ const TOMBSTONES_MAX = 20_000;
 
 /**
  * The maps behind the mirror, with their indexes. One version of an object replaces another only when it is newer.
- * Maps are copied on the first write after they were handed out, so a view never changes.
+ * A view shares with the next one all that has not changed in between. A node's set of pods is a new one whenever any of these
+ * pods has changed: who has seen the set has seen the pods.
  */
 export class ClusterStore {
   readonly live: ClusterView;
-  readonly #maps: MutableClusterView = emptyClusterView();
-  readonly #handedOut = new Set<keyof ClusterView>();
+  readonly #maps: MutableClusterView = partedMaps();
+  /** The set of unbound pods is part of a view: it is copied before it is changed. */
+  #areUnboundShared = false;
   /** Nodes whose set of pods was made since the last hand-out: only those may be changed in place. */
   readonly #ownPodSets = new Set<string>();
   readonly #deletedUids = new Set<string>();
@@ -32,8 +35,8 @@ export class ClusterStore {
 
   view(): ClusterView {
     if (this.#view === undefined) {
-      this.#view = Object.freeze({ ...this.#maps });
-      for (const slot of Object.keys(this.#maps)) this.#handedOut.add(slot as keyof ClusterView);
+      this.#view = frozenCopy(this.#maps);
+      this.#areUnboundShared = true;
       this.#ownPodSets.clear();
     }
     return this.#view;
@@ -128,7 +131,10 @@ export class ClusterStore {
     const isUnbound = after !== undefined && to === "";
     if (wasUnbound && !isUnbound) this.#writable("unboundPods").delete(key);
     if (isUnbound && !wasUnbound) this.#writable("unboundPods").add(key);
-    if (from === to) return;
+    if (from === to) {
+      if (to !== "") this.#podSet(to);
+      return;
+    }
     if (from !== "") {
       const pods = this.#podSet(from);
       pods.delete(key);
@@ -150,9 +156,9 @@ export class ClusterStore {
 
   #writable<S extends keyof ClusterView>(slot: S): MutableClusterView[S] {
     this.#view = undefined;
-    if (this.#handedOut.delete(slot)) {
-      const shared = this.#maps[slot] as Set<string> | Map<string, unknown>;
-      this.#maps[slot] = (shared instanceof Set ? new Set(shared) : new Map(shared)) as MutableClusterView[S];
+    if (slot === "unboundPods" && this.#areUnboundShared) {
+      this.#areUnboundShared = false;
+      this.#maps.unboundPods = new Set(this.#maps.unboundPods);
     }
     return this.#maps[slot];
   }
@@ -165,6 +171,22 @@ export class ClusterStore {
       return;
     }
   }
+}
+
+/** Maps whose copies share what does not change. */
+function partedMaps(): MutableClusterView {
+  const maps: Record<string, unknown> = emptyClusterView();
+  for (const slot of Object.keys(maps)) if (maps[slot] instanceof Map) maps[slot] = new PartedMap();
+  return maps as unknown as MutableClusterView;
+}
+
+function frozenCopy(maps: MutableClusterView): ClusterView {
+  const view: Record<string, unknown> = { ...maps };
+  for (const slot of Object.keys(view)) {
+    const map = view[slot];
+    if (map instanceof PartedMap) view[slot] = map.copy();
+  }
+  return Object.freeze(view) as unknown as ClusterView;
 }
 
 /** A view whose maps are always the present ones, also after one was copied. */

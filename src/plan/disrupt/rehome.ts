@@ -2,7 +2,6 @@ import type { Pod } from "../../model/core.ts";
 import { keyOf } from "../../model/object.ts";
 import { indexBudgets, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
 import { isProvisionable } from "../../model/pod-predicates.ts";
-import { DISRUPTED_TAINT } from "../../model/taints.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
 import { freeName } from "../provision/claim-name.ts";
 import { planProvisioning } from "../provision/plan-provisioning.ts";
@@ -41,13 +40,11 @@ export function rehome(snapshot: Snapshot, { leaving, avoid }: RehomingOptions):
 }
 
 /** The snapshot in which these nodes are about to go, and others take no more pods. */
-function withoutNodes(snapshot: Snapshot, leaving: ReadonlySet<string>, avoid: ReadonlySet<string>): Snapshot {
+function withoutNodes(snapshot: Snapshot, leaving: ReadonlySet<string>, closed: ReadonlySet<string>): Snapshot {
   const stateNodes = snapshot.stateNodes.map((state): StateNode => {
-    const name = state.claim?.metadata.name ?? "";
-    if (leaving.has(name)) return { ...state, markedForDeletion: true };
-    return avoid.has(name) ? { ...state, taints: [...state.taints, DISRUPTED_TAINT] } : state;
+    return leaving.has(state.claim?.metadata.name ?? "") ? { ...state, markedForDeletion: true } : state;
   });
-  return { ...snapshot, stateNodes };
+  return { ...snapshot, stateNodes, closed };
 }
 
 function podsOn({ stateNodes, view, nowMs, memory }: Snapshot, leaving: ReadonlySet<string>): Pod[] {

@@ -1,4 +1,5 @@
 import { byText } from "../../base/order.ts";
+import { PartedMap } from "../../base/parted-map.ts";
 import type { ClusterView } from "../../model/cluster-view.ts";
 import type { DaemonSet, Pod, PodSpec, Taint, Toleration } from "../../model/core.ts";
 import { keyOf } from "../../model/object.ts";
@@ -8,6 +9,7 @@ import type { Requirements } from "../../model/requirements.ts";
 import type { Resources } from "../../model/resources.ts";
 import { untoleratedHardTaint } from "../../model/taints.ts";
 import { requiredTerms } from "./levels.ts";
+import { specKey } from "./spec-key.ts";
 
 /** A DaemonSet as far as new nodes must have room for its pods. */
 export type Daemon = {
@@ -25,28 +27,56 @@ export type Daemon = {
  * The cluster's daemons, by key. The newest pod of a DaemonSet shows what admission made of the template; its node
  * affinity, which pins it to one node, is replaced by the template's. Without a pod the template counts. Daemons that ask for
  * devices through resource claims are left out, as pods that do are.
+ * As long as nothing of that changes the list is the same object, also for later views.
  */
 export function daemonsOf(view: ClusterView): readonly Daemon[] {
   const before = known.get(view);
   if (before !== undefined) return before;
-  const newest = newestPods(view);
+  const newest = view.daemonSets.size === 0 ? new Map<string, Pod>() : newestPods(view.pods);
   const daemons = [...view.daemonSets.values()]
     .filter(({ spec }) => !hasResourceClaims({ spec: spec.template.spec }))
-    .map((set) => daemon(set, newest.get(set.metadata.uid)))
+    .map((set) => daemonOf(set, newest.get(set.metadata.uid)))
     .sort((a, b) => byText(a.key, b.key));
-  known.set(view, daemons);
-  return daemons;
+  const list = sameList(daemons);
+  known.set(view, list);
+  return list;
 }
 
 /** Views never change: the what-ifs of one share this. */
 const known = new WeakMap<ClusterView, readonly Daemon[]>();
+
+const NO_DAEMONS: readonly Daemon[] = [];
+/** By its first daemon the list that was made last. */
+const lists = new WeakMap<Daemon, readonly Daemon[]>();
+
+function sameList(daemons: readonly Daemon[]): readonly Daemon[] {
+  const [first] = daemons;
+  if (first === undefined) return NO_DAEMONS;
+  const before = lists.get(first);
+  if (before?.length === daemons.length && daemons.every((one, i) => one === before[i])) return before;
+  lists.set(first, daemons);
+  return daemons;
+}
+
+/** By DaemonSet what was made of it last, and of which pod. */
+const made = new WeakMap<DaemonSet, { pod: string; daemon: Daemon }>();
+
+/** Pods of a DaemonSet come with every node, and are mostly the same as the one before. */
+function daemonOf(set: DaemonSet, newest: Pod | undefined): Daemon {
+  const pod = newest === undefined ? "" : specKey(newest);
+  const before = made.get(set);
+  if (before?.pod === pod) return before.daemon;
+  const daemon = makeDaemon(set, newest);
+  made.set(set, { pod, daemon });
+  return daemon;
+}
 
 /** Soft taints do not keep a DaemonSet away. */
 export function toleratesAll(daemon: Daemon, taints: readonly Taint[]): boolean {
   return untoleratedHardTaint(taints, daemon.tolerations) === undefined;
 }
 
-function daemon(set: DaemonSet, newest: Pod | undefined): Daemon {
+function makeDaemon(set: DaemonSet, newest: Pod | undefined): Daemon {
   const template = set.spec.template.spec;
   const requests = newest === undefined ? templateRequests(template) : podRequests(newest);
   return {
@@ -59,10 +89,30 @@ function daemon(set: DaemonSet, newest: Pod | undefined): Daemon {
   };
 }
 
-function newestPods(view: ClusterView): ReadonlyMap<string, Pod> {
+/** By uid of their DaemonSet. */
+type NewestPods = ReadonlyMap<string, Pod>;
+
+/** Of each mirror the pods of the last view, with the newest of each DaemonSet. */
+const last = new WeakMap<object, { pods: PartedMap<Pod>; newest: NewestPods }>();
+
+/** Most pods are the same as in the view before: only those that came are compared with the newest. */
+function newestPods(pods: ReadonlyMap<string, Pod>): NewestPods {
+  if (!(pods instanceof PartedMap)) return newestIn(pods.values());
+  const before = last.get(pods.original);
+  const isOutdated = before === undefined || [...before.newest.values()].some((pod) => pods.get(keyOf(pod)) !== pod);
+  const others = isOutdated ? pods.values() : come(pods, before.pods);
+  const newest = newestIn(isOutdated ? others : [...before.newest.values(), ...others]);
+  last.set(pods.original, { pods, newest });
+  return newest;
+}
+
+function come(pods: PartedMap<Pod>, before: PartedMap<Pod>): Pod[] {
+  return pods.changedKeys(before).flatMap((key) => pods.get(key) ?? []);
+}
+
+function newestIn(pods: Iterable<Pod>): NewestPods {
   const newest = new Map<string, Pod>();
-  if (view.daemonSets.size === 0) return newest;
-  for (const pod of view.pods.values()) {
+  for (const pod of pods) {
     if (!isOwnedByDaemonSet(pod)) continue;
     for (const owner of pod.metadata.ownerReferences ?? []) {
       if (owner.kind !== "DaemonSet") continue;

@@ -2,6 +2,7 @@ import { byText } from "../../base/order.ts";
 import type { Pod, PodSpec } from "../../model/core.ts";
 import { formatSelector } from "../../model/label-selector.ts";
 import { EVERY_IP, type HostPort, hostPortsOf } from "./host-ports.ts";
+import type { NodeTable } from "./node-table.ts";
 import {
   isPerHostRule,
   type OwnRule,
@@ -83,12 +84,17 @@ export function hostUseOf(pod: Pod, rules: HostRules): HostUse {
 }
 
 /** Hosts with more pods than a rule allows that binds the pod without counting it. */
-export function overfullHosts(pod: Pod, { groups }: HostRules, hosts: ReadonlyMap<string, readonly Pod[]>): string[] {
-  const bound = groups.filter((group) => group.isBoundOnly(pod));
-  if (bound.length === 0) return [];
-  const isOver = (pods: readonly Pod[]): boolean =>
-    bound.some(({ useOf, perNode }) => pods.reduce((sum, one) => sum + useOf(one), 0) > perNode);
-  return [...hosts].flatMap(([host, pods]) => (isOver(pods) ? [host] : []));
+export function overfullHosts(pod: Pod, { groups }: HostRules, nodes: NodeTable): string[] {
+  return groups.filter((group) => group.isBoundOnly(pod)).flatMap((group) => overfull(group, nodes));
+}
+
+function overfull({ useOf, perNode }: HostGroup, nodes: NodeTable): string[] {
+  const used = new Map<number, number>();
+  for (const profile of nodes.profiles()) {
+    const use = useOf(profile.sample);
+    if (use > 0) nodes.onNodes(profile, (place, pods) => used.set(place, (used.get(place) ?? 0) + use * pods));
+  }
+  return [...used].flatMap(([place, amount]) => (amount > perNode ? (nodes.nodes[place]?.hostname ?? []) : []));
 }
 
 /** What the host ports of a pod take. */

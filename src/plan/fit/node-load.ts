@@ -1,9 +1,10 @@
 import type { ClusterView } from "../../model/cluster-view.ts";
 import type { Pod, PodSpec } from "../../model/core.ts";
-import { isOwnedByDaemonSet, isTerminal } from "../../model/pod-predicates.ts";
+import { isOwnedByDaemonSet } from "../../model/pod-predicates.ts";
 import { podRequests } from "../../model/pod-requests.ts";
 import { addResources, type Resources } from "../../model/resources.ts";
 import type { StateNode } from "../../snapshot/snapshot.ts";
+import { type PodProfile, profileOf } from "./pod-profile.ts";
 
 /** What the pods of a node come to. */
 export type NodeLoad = {
@@ -16,32 +17,38 @@ export type NodeLoad = {
   daemonOwners: ReadonlySet<string>;
   /** Specs that ask for a port of the host. */
   withHostPorts: readonly PodSpec[];
-  /** Pods that must not be near others, and run. */
-  repelling: readonly Pod[];
+  /** How many pods of each profile there are. */
+  profiles: ReadonlyMap<PodProfile, number>;
 };
 
 /**
- * Kept with the list of pods, which what-ifs of one snapshot share: a search looks at the same nodes hundreds of times.
+ * Kept with the list of pods: what-ifs of one snapshot share it, and so do snapshots between which none of the node's pods
+ * has changed. (See StateNode.podKeys.)
  */
-const known = new WeakMap<readonly string[], { view: ClusterView; load: NodeLoad }>();
+const known = new WeakMap<readonly string[], NodeLoad>();
 
 export function nodeLoad(view: ClusterView, { podKeys }: Pick<StateNode, "podKeys">): NodeLoad {
   const before = known.get(podKeys);
-  if (before?.view === view) return before.load;
+  if (before !== undefined) return before;
   const load = loadOf(podKeys.map((key) => view.pods.get(key)).filter((pod) => pod !== undefined));
-  known.set(podKeys, { view, load });
+  known.set(podKeys, load);
   return load;
 }
 
 function loadOf(pods: readonly Pod[]): NodeLoad {
   const daemons = pods.filter(isOwnedByDaemonSet);
+  const profiles = new Map<PodProfile, number>();
+  for (const pod of pods) {
+    const profile = profileOf(pod);
+    profiles.set(profile, (profiles.get(profile) ?? 0) + 1);
+  }
   return {
     pods,
     requests: sumOf(pods),
     daemonRequests: sumOf(daemons),
     daemonOwners: new Set(daemons.flatMap(({ metadata }) => (metadata.ownerReferences ?? []).map(({ uid }) => uid))),
     withHostPorts: pods.map(({ spec }) => spec).filter(mayUseHostPorts),
-    repelling: pods.filter((pod) => !isTerminal(pod) && isRepelling(pod)),
+    profiles,
   };
 }
 
@@ -52,8 +59,4 @@ function sumOf(pods: readonly Pod[]): Resources {
 function mayUseHostPorts({ containers, initContainers = [], hostNetwork }: PodSpec): boolean {
   if (hostNetwork === true) return true;
   return [...containers, ...initContainers].some(({ ports }) => ports?.some(({ hostPort }) => (hostPort ?? 0) > 0));
-}
-
-function isRepelling({ spec }: Pod): boolean {
-  return (spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0;
 }

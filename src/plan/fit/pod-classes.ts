@@ -15,6 +15,7 @@ import type { PlanSettings } from "../../snapshot/snapshot.ts";
 import type { AmountRules } from "./amount-rules.ts";
 import { type HostRules, type HostUse, hostUseOf, overfullHosts } from "./host-rules.ts";
 import { type Level, levelsOf } from "./levels.ts";
+import type { NodeTable } from "./node-table.ts";
 import type { PodGroup } from "./pod-groups.ts";
 import { isPerHost, type Repulsion } from "./repulsion.ts";
 import type { ClassTopology, TopologyRules } from "./topology-classes.ts";
@@ -47,8 +48,8 @@ export type ClassRules = {
   hasSoftTaints: boolean;
   repulsions: readonly Repulsion[];
   hostRules: HostRules;
-  /** The pods that run on each host. */
-  hosts: ReadonlyMap<string, readonly Pod[]>;
+  /** With the pods that run. */
+  nodes: NodeTable;
   amountRules: AmountRules;
   topology: TopologyRules;
 };
@@ -87,7 +88,7 @@ function podClass(sample: Pod, pods: readonly Pod[], rules: ClassRules): PodClas
   const levels = away(nearVolumes(wished, amounts.places), repelling);
   const repellingHosts = repelling.filter(isPerHost).flatMap(({ domains }) => domains);
   const avoidedHosts = new Set(
-    [...repellingHosts, ...amounts.avoidedHosts, ...overfullHosts(sample, rules.hostRules, rules.hosts)].sort(byText),
+    [...repellingHosts, ...amounts.avoidedHosts, ...overfullHosts(sample, rules.hostRules, rules.nodes)].sort(byText),
   );
   const hostUse = new Map([...hostUseOf(sample, rules.hostRules), ...amounts.use]);
   const topology = rules.topology.of(sample);

@@ -3,8 +3,10 @@ import type { ClusterView } from "../../model/cluster-view.ts";
 import type { Pod, PodAffinityTerm } from "../../model/core.ts";
 import { matchesSelector, type Selector, selectorOf } from "../../model/label-selector.ts";
 import { HOSTNAME_LABEL, normalizedLabel } from "../../model/labels.ts";
-import type { StateNode } from "../../snapshot/snapshot.ts";
-import { nodeLoad } from "./node-load.ts";
+import { isTerminal } from "../../model/pod-predicates.ts";
+import type { Snapshot } from "../../snapshot/snapshot.ts";
+import { nodeTableOf } from "./node-table.ts";
+import { type PodProfile, profileOf } from "./pod-profile.ts";
 
 /** Pods that a running pod does not want near: they must stay out of these domains. */
 export type Repulsion = {
@@ -16,27 +18,57 @@ export type Repulsion = {
 
 /**
  * The required anti-affinity of pods that run on nodes which stay, seen from the pods that are to be placed: it binds
- * these also when they have no affinity of their own.
+ * these also when they have no affinity of their own. What repels none of them is left out.
  */
-export function repulsionsOf(view: ClusterView, stateNodes: readonly StateNode[]): readonly Repulsion[] {
-  const groups = new Map<string, { term: PodAffinityTerm; namespaces: ReadonlySet<string>; domains: Set<string> }>();
-  for (const state of stateNodes) {
-    if (state.markedForDeletion) continue;
-    for (const pod of nodeLoad(view, state).repelling) {
-      for (const term of pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) {
-        const domain = state.labels[normalizedLabel(term.topologyKey)];
-        if (domain === undefined) continue;
-        const namespaces = namespacesOf(term, pod, view);
-        const id = JSON.stringify([term.topologyKey, [...namespaces], effectiveSelector(term, pod)]);
-        const group = groups.get(id) ?? { term: withOwnLabels(term, pod), namespaces, domains: new Set() };
-        group.domains.add(domain);
-        groups.set(id, group);
-      }
-    }
+export function repulsionsOf(snapshot: Snapshot, pods: readonly Pod[]): readonly Repulsion[] {
+  const { view, stateNodes } = snapshot;
+  const table = nodeTableOf(snapshot);
+  const groups = new Map<string, Group>();
+  for (const profile of table.profiles()) {
+    if (!isRepelling(profile)) continue;
+    for (const group of groupsOf(profile, view, groups)) group.profiles.push(profile);
   }
-  return [...groups.keys()].sort(byText).flatMap((id) => {
+  if (groups.size === 0) return [];
+  const waiting = new Set(pods.map(profileOf));
+  const found: Repulsion[] = [];
+  for (const id of [...groups.keys()].sort(byText)) {
     const group = groups.get(id);
-    return group === undefined ? [] : [repulsion(group.term, group.namespaces, group.domains)];
+    if (group === undefined || !someSelected(group, waiting)) continue;
+    const domains = new Set<string>();
+    for (const profile of group.profiles) {
+      table.onNodes(profile, (n) => {
+        const state = stateNodes[n];
+        const domain = state?.labels[group.key];
+        if (state?.markedForDeletion === false && domain !== undefined) domains.add(domain);
+      });
+    }
+    if (domains.size > 0) found.push({ key: group.key, domains: [...domains].sort(byText), selects: group.selects });
+  }
+  return found;
+}
+
+/** Pods with one and the same term. */
+type Group = Pick<Repulsion, "key" | "selects"> & { profiles: PodProfile[] };
+
+function isRepelling({ sample }: PodProfile): boolean {
+  const terms = sample.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+  return terms.length > 0 && !isTerminal(sample);
+}
+
+function someSelected({ selects }: Group, waiting: ReadonlySet<PodProfile>): boolean {
+  for (const { sample } of waiting) if (selects(sample)) return true;
+  return false;
+}
+
+function groupsOf({ sample: pod }: PodProfile, view: ClusterView, groups: Map<string, Group>): readonly Group[] {
+  const terms = pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+  return terms.map((term) => {
+    const namespaces = namespacesOf(term, pod, view);
+    const id = JSON.stringify([term.topologyKey, [...namespaces], effectiveSelector(term, pod)]);
+    const key = normalizedLabel(term.topologyKey);
+    const group = groups.get(id) ?? { key, selects: selectsBy(withOwnLabels(term, pod), namespaces), profiles: [] };
+    groups.set(id, group);
+    return group;
   });
 }
 
@@ -71,16 +103,12 @@ function effectiveSelector(
   return { ...labelSelector, matchExpressions: [...(labelSelector?.matchExpressions ?? []), ...more] };
 }
 
-function repulsion(term: PodAffinityTerm, namespaces: ReadonlySet<string>, domains: ReadonlySet<string>): Repulsion {
-  const selector: Selector | undefined = selectorOf(term.labelSelector);
-  return {
-    key: normalizedLabel(term.topologyKey),
-    domains: [...domains].sort(byText),
-    selects: (pod) =>
-      selector !== undefined &&
-      namespaces.has(pod.metadata.namespace ?? "default") &&
-      matchesSelector(selector, pod.metadata.labels),
-  };
+function selectsBy({ labelSelector }: PodAffinityTerm, namespaces: ReadonlySet<string>): Repulsion["selects"] {
+  const selector: Selector | undefined = selectorOf(labelSelector);
+  return (pod) =>
+    selector !== undefined &&
+    namespaces.has(pod.metadata.namespace ?? "default") &&
+    matchesSelector(selector, pod.metadata.labels);
 }
 
 /** Anti-affinity over hosts never rules out a node that is yet to come. */

@@ -2,7 +2,8 @@ import { untoleratedHardTaint } from "../../model/taints.ts";
 import { requiredTerms } from "../fit/levels.ts";
 import type { DealVariant } from "./deal-domains.ts";
 import { type Deal, dealDomains } from "./deal-domains.ts";
-import { type FilledNode, type Packing, priceOf } from "./packing-problem.ts";
+import { isUnbeatable } from "./lower-bound.ts";
+import { type FilledNode, type Packing, priceOf, shapeCosts } from "./packing-problem.ts";
 import { type SearchOptions, searchPacking } from "./packing-search.ts";
 import { type ClusterFacts, type Reduction, reduce } from "./reduce.ts";
 
@@ -47,9 +48,17 @@ export function bestDeal(facts: ClusterFacts, options: SearchOptions): DealtPack
     if (best !== undefined && !beats(made, best, options.surchargePerNode)) continue;
     best = made;
     bestVariant = variant;
+    if (isBest(made, options.surchargePerNode)) return made;
   }
   const whole = packed(facts, bestVariant, options);
   return best === undefined || !beats(best, whole, options.surchargePerNode) ? whole : best;
+}
+
+/** Nothing is left, and no other deal could cost less. */
+function isBest({ deal, reduction, packing }: DealtPacking, surcharge: number): boolean {
+  const { boundProblem, problem } = reduction;
+  if (deal.undealt.length > 0 || boundProblem.price !== problem.price) return false;
+  return isUnbeatable(boundProblem, packing, shapeCosts(boundProblem, surcharge));
 }
 
 /** A packing's own cost may be told with another surcharge: here both are weighed with the same. */

@@ -1,73 +1,101 @@
-import { byText } from "../../base/order.ts";
-import { EKS_COMPUTE_TYPE_LABEL } from "../../model/labels.ts";
-import { addResources, type Resources } from "../../model/resources.ts";
-import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
+import type { Snapshot } from "../../snapshot/snapshot.ts";
 import type { AmountRules } from "../fit/amount-rules.ts";
-import { type Daemon, toleratesAll } from "../fit/daemons.ts";
-import { type HostRules, hostRoom, hostUseOf, portUseOf } from "../fit/host-rules.ts";
-import { labelMisfit } from "../fit/label-fit.ts";
+import type { Daemon } from "../fit/daemons.ts";
+import { type HostRules, type HostUse, hostRoom, hostUseOf, portUseOf } from "../fit/host-rules.ts";
 import { nodeLoad } from "../fit/node-load.ts";
+import { CORE, IS_DELETING, IS_FARGATE, IS_INITIALIZED, IS_MARKED, type NodeTable } from "../fit/node-table.ts";
 import { addAmounts, type Dimensions } from "./dimensions.ts";
-import { type TermTable, termFits } from "./term-table.ts";
 
-/** Nodes that pods may still go to, initialized ones first, then by name. Those of Fargate are for their own pods. */
-export function openNodes(snapshot: Snapshot): readonly StateNode[] {
-  return snapshot.stateNodes
-    .filter((state) => !state.markedForDeletion && state.node?.metadata.deletionTimestamp === undefined)
-    .filter(({ labels }) => labels[EKS_COMPUTE_TYPE_LABEL] !== "fargate")
-    .sort((a, b) => Number(b.initialized) - Number(a.initialized) || byText(a.name, b.name));
+/**
+ * Nodes that pods may still go to, as places in the table: initialized ones first, then by name. Those of Fargate are for their
+ * own pods.
+ */
+export function openPlaces({ nodes, states }: NodeTable, closed: Snapshot["closed"]): Int32Array {
+  const [first, last]: [number[], number[]] = [[], []];
+  for (let n = 0; n < states.length; n += 1) {
+    const state = states[n] ?? 0;
+    if ((state & (IS_MARKED | IS_DELETING | IS_FARGATE)) !== 0) continue;
+    if (closed?.has(nodes[n]?.claim?.metadata.name ?? "") === true) continue;
+    ((state & IS_INITIALIZED) === 0 ? last : first).push(n);
+  }
+  return Int32Array.from([...first, ...last]);
 }
 
-/** What each node has left for pods, never below zero: nodes x dimensions. */
-export function roomOfNodes(
-  snapshot: Snapshot,
-  nodes: readonly StateNode[],
-  daemons: readonly Daemon[],
-  { hostRules, amountRules }: { hostRules: HostRules; amountRules: AmountRules },
-  dimensions: Dimensions,
-): Float64Array {
-  const rooms = new Float64Array(nodes.length * dimensions.names.length);
-  const perHost = hostRoom(hostRules);
-  const isHostRuled = hostRules.groups.length > 0 || hostRules.ports.size > 0;
-  nodes.forEach((node, row) => {
-    addAmounts(dimensions, rooms, row, node.allocatable);
-    addAmounts(dimensions, rooms, row, perHost);
-    addAmounts(dimensions, rooms, row, amountRules.roomOfNode(node));
-    const load = nodeLoad(snapshot.view, node);
-    addAmounts(dimensions, rooms, row, load.requests, -1);
-    if (isHostRuled) for (const pod of load.pods) addAmounts(dimensions, rooms, row, hostUseOf(pod, hostRules), -1);
-    const coming = daemons.filter((daemon) => runsOn(daemon, node));
-    addAmounts(dimensions, rooms, row, stillToCome(coming, load.daemonRequests), -1);
-    for (const { uid, spec } of coming) {
-      if (!load.daemonOwners.has(uid)) addAmounts(dimensions, rooms, row, portUseOf(spec, hostRules), -1);
+type About = {
+  snapshot: Snapshot;
+  table: NodeTable;
+  daemons: readonly Daemon[];
+  hostRules: HostRules;
+  amountRules: AmountRules;
+  dimensions: Dimensions;
+};
+
+/** What nodes have left for pods, never below zero: worked out for nodes that are asked for. */
+export class FreeRooms {
+  readonly #about: About;
+  readonly #core: Float64Array;
+  readonly #empty: Float64Array;
+  readonly #rooms = new Map<number, Float64Array>();
+  /** Per node what the pods there take of what rules about hosts count. */
+  readonly #taken: ReadonlyMap<number, readonly HostUse[]>;
+
+  constructor(about: About) {
+    const { table, daemons, hostRules, dimensions } = about;
+    this.#about = about;
+    this.#core = table.freeCore(daemons);
+    this.#empty = new Float64Array(dimensions.names.length);
+    addAmounts(dimensions, this.#empty, 0, hostRoom(hostRules));
+    this.#taken = takenByProfile(about);
+  }
+
+  /** @param place in the table of nodes */
+  hasRoom(place: number, need: Float64Array): boolean {
+    for (let d = 0; d < CORE.length; d += 1) {
+      if ((need[d] ?? 0) > Math.max(0, this.#core[place * CORE.length + d] ?? 0)) return false;
     }
-  });
-  for (let i = 0; i < rooms.length; i += 1) rooms[i] = Math.max(0, rooms[i] ?? 0);
-  return rooms;
+    const room = this.of(place);
+    for (let d = CORE.length; d < need.length; d += 1) if ((need[d] ?? 0) > (room[d] ?? 0)) return false;
+    return true;
+  }
+
+  /** Per dimension. */
+  of(place: number): Float64Array {
+    const known = this.#rooms.get(place);
+    if (known !== undefined) return known;
+    const room = this.#make(place);
+    this.#rooms.set(place, room);
+    return room;
+  }
+
+  #make(place: number): Float64Array {
+    const { snapshot, table, daemons, hostRules, amountRules, dimensions } = this.#about;
+    const room = Float64Array.from(this.#empty);
+    const node = table.nodes[place];
+    if (node === undefined) return room;
+    const { free, toCome } = table.spareOf(place, daemons);
+    for (const [d, name] of dimensions.names.entries()) room[d] = (room[d] ?? 0) + (free[name] ?? 0);
+    addAmounts(dimensions, room, 0, amountRules.roomOfNode(node));
+    for (const use of this.#taken.get(place) ?? []) addAmounts(dimensions, room, 0, use, -1);
+    if (hostRules.ports.size > 0) {
+      const running = hostRules.groups.length > 0 ? [] : nodeLoad(snapshot.view, node).withHostPorts;
+      for (const spec of [...running, ...toCome]) addAmounts(dimensions, room, 0, portUseOf(spec, hostRules), -1);
+    }
+    return room.map((amount) => Math.max(0, amount));
+  }
 }
 
-/** Per node and term: 1 when the node's labels meet it. Nodes that no term can tell apart are looked at once. */
-export function metByNodes(nodes: readonly StateNode[], table: TermTable): readonly Uint8Array[] {
-  const keys = table.keys();
-  const known = new Map<string, Uint8Array>();
-  return nodes.map(({ labels }) => {
-    const text = keys.map((key) => table.atom(key, labels[key])).join();
-    const before = known.get(text);
-    if (before !== undefined) return before;
-    const met = Uint8Array.from(table.terms, (term) => (termFits(term, (key) => labels[key]) ? 1 : 0));
-    known.set(text, met);
-    return met;
-  });
-}
-
-/** What daemons will take that are not there yet. */
-function stillToCome(daemons: readonly Daemon[], present: Resources): Resources {
-  const wanted = addResources(...daemons.map((daemon) => daemon.requests));
-  const rest: Record<string, number> = {};
-  for (const name of Object.keys(wanted)) rest[name] = Math.max(0, (wanted[name] ?? 0) - (present[name] ?? 0));
-  return rest;
-}
-
-function runsOn(daemon: Daemon, node: StateNode): boolean {
-  return toleratesAll(daemon, node.taints) && daemon.terms.some((term) => labelMisfit(term, node.labels) === undefined);
+/** Only the nodes of pods that a rule about hosts is about are looked at. */
+function takenByProfile({ table, hostRules }: About): ReadonlyMap<number, readonly HostUse[]> {
+  const taken = new Map<number, HostUse[]>();
+  if (hostRules.groups.length === 0) return taken;
+  for (const profile of table.profiles()) {
+    const use = hostUseOf(profile.sample, hostRules);
+    if (use.size === 0) continue;
+    table.onNodes(profile, (place, pods) => {
+      const uses = taken.get(place) ?? [];
+      for (let pod = 0; pod < pods; pod += 1) uses.push(use);
+      taken.set(place, uses);
+    });
+  }
+  return taken;
 }

@@ -78,9 +78,18 @@ export class Reaches {
       costOfKind: Float64Array.from(kinds, (_, k) =>
         (rankOfKind[k] ?? -1) < 0 ? Number.POSITIVE_INFINITY : leastShare(shapeTable.numbers, k, need),
       ),
-      rankOfBin: Int32Array.from(bins, (_, b) => stages.findIndex((stage) => stage.bins[b] === 1)),
+      rankOfBin: ranksOfBins(stages, bins.length),
     };
   }
+}
+
+/** Per bin the first stage at which it is open, -1 for never. */
+function ranksOfBins(stages: readonly ClassStage[], bins: number): Int32Array {
+  const ranks = new Int32Array(bins).fill(-1);
+  for (const [rank, stage] of [...stages.entries()].reverse()) {
+    for (let b = 0; b < bins; b += 1) if (stage.bins[b] === 1) ranks[b] = rank;
+  }
+  return ranks;
 }
 
 /** The reach within some nodes that exist. */
@@ -97,7 +106,7 @@ export function onHosts(reach: Reach, hosts: ReadonlySet<string>, { bins, kinds 
     stages,
     rankOfKind: new Int32Array(kinds.length).fill(-1),
     costOfKind: new Float64Array(kinds.length).fill(Number.POSITIVE_INFINITY),
-    rankOfBin: Int32Array.from(bins, (_, b) => stages.findIndex((stage) => stage.bins[b] === 1)),
+    rankOfBin: ranksOfBins(stages, bins.length),
   };
 }
 

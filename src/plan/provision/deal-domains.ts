@@ -102,6 +102,8 @@ export type Seat = {
   dropped: number;
 };
 
+type BinPlaces = { placeOf: Int32Array; values: readonly (readonly number[])[] };
+
 class Dealer {
   readonly #facts: ClusterFacts;
   readonly #caps: Map<string, number>;
@@ -109,6 +111,8 @@ class Dealer {
   readonly #random: Random;
   readonly #binRoom: Float64Array;
   readonly #choices = new Map<string, readonly Choice[]>();
+  /** By the labels (their numbers) that places are told by. */
+  readonly #binPlaces = new Map<string, BinPlaces>();
   readonly #ownersOf = new Map<number, Seat[]>();
   /** Per rule the classes that it counts and that do not have it themselves. */
   readonly #othersOf = new Map<number, Seat[]>();
@@ -162,7 +166,7 @@ class Dealer {
   }
 
   #choicesOf({ reach }: DealClass, keys: readonly number[]): readonly Choice[] {
-    const { kindValue, binValue } = this.#facts.topology;
+    const { kindValue } = this.#facts.topology;
     const found = new Map<string, Choice & { bins: number[] }>();
     const at = (values: readonly number[]): Choice & { bins: number[] } => {
       const id = values.join();
@@ -182,14 +186,38 @@ class Dealer {
       choice.rank = Math.min(choice.rank, rank);
       if (rank === choice.rank) choice.cost = Math.min(choice.cost, reach.costOfKind[k] ?? 0);
     });
-    reach.rankOfBin.forEach((rank, b) => {
-      if (rank < 0) return;
-      const choice = at(keys.map((key) => binValue[key]?.[b] ?? -1));
+    const { placeOf, values } = this.#placesOfBins(keys);
+    const known: (ReturnType<typeof at> | undefined)[] = [];
+    for (let b = 0; b < reach.rankOfBin.length; b += 1) {
+      const rank = reach.rankOfBin[b] ?? -1;
+      if (rank < 0) continue;
+      const place = placeOf[b] ?? 0;
+      const choice = known[place] ?? at(values[place] ?? []);
+      known[place] = choice;
       choice.bins.push(b);
       choice.rank = Math.min(choice.rank, rank);
       if (this.#variant.order === "bins") choice.cost = 0;
-    });
+    }
     return this.#sorted([...found.values()]);
+  }
+
+  /** Bins with equal values of the labels have equal numbers. */
+  #placesOfBins(keys: readonly number[]): BinPlaces {
+    const known = this.#binPlaces.get(keys.join());
+    if (known !== undefined) return known;
+    const { binValue } = this.#facts.topology;
+    const numbers = new Map<string, number>();
+    const values: number[][] = [];
+    const placeOf = Int32Array.from(this.#facts.bins, (_, b) => {
+      const own = keys.map((key) => binValue[key]?.[b] ?? -1);
+      const number = numbers.get(own.join()) ?? numbers.size;
+      if (number === values.length) values.push(own);
+      numbers.set(own.join(), number);
+      return number;
+    });
+    const made = { placeOf, values };
+    this.#binPlaces.set(keys.join(), made);
+    return made;
   }
 
   #sorted(choices: readonly Choice[]): readonly Choice[] {

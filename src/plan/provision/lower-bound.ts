@@ -1,4 +1,4 @@
-import type { PackingProblem } from "./packing-problem.ts";
+import type { Packing, PackingProblem } from "./packing-problem.ts";
 
 /** Directions tried: shares of the first three dimensions in tenths, and some further dimensions by themselves. */
 const GRID = 10;
@@ -21,6 +21,20 @@ export function lowerBound(problem: PackingProblem, placed: Int32Array): number 
     best = Math.max(best, boundAlong(problem, placed, places, direction));
   }
   return best;
+}
+
+/**
+ * True when no packing of the problem is better: no pod is left, and what is bought, if anything, is the one node that some class
+ * needs at least.
+ * @param costs per shape, cheapest first within a kind
+ */
+export function isUnbeatable(problem: PackingProblem, { nodes, leftTotal }: Packing, costs: Float64Array): boolean {
+  const bought = nodes.filter(({ shape }) => shape >= 0);
+  const [only, ...others] = bought;
+  if (leftTotal > 0 || others.length > 0) return false;
+  if (only === undefined) return true;
+  const least = cheapestSingle({ ...problem, price: costs }, placesOf(problem, problem.demand));
+  return (costs[only.shape] ?? 0) <= least + 1e-9;
 }
 
 /** Where each placed class may go at any of its stages, and the bins that take any of them. */

@@ -1,3 +1,4 @@
+import { isUnbeatable } from "./lower-bound.ts";
 import { type Construction, construct, type Room } from "./packing-construct.ts";
 import { cheapestShape, improve } from "./packing-improve.ts";
 import {
@@ -76,11 +77,13 @@ function optimize(problem: PackingProblem, costs: Float64Array, budget: StepBudg
       best = packing;
       bestValues = values;
     }
-    if (budget.left < share) break;
+    if (budget.left < share || isUnbeatable(problem, best, costs)) break;
     values = corrected(problem, packing, values, costs);
   }
   if (best === undefined || first === undefined) throw new RangeError("at least one round is made");
-  const last = improve(problem, best, { values: bestValues, costs, budget, attempts: ATTEMPTS, seed: SEED });
+  const last = isUnbeatable(problem, best, costs)
+    ? best
+    : improve(problem, best, { values: bestValues, costs, budget, attempts: ATTEMPTS, seed: SEED });
   const phases = [
     phaseOf(problem, "nodes filled greedily", first),
     phaseOf(problem, "pods valued by what they paid", best),

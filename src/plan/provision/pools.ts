@@ -65,9 +65,17 @@ export function poolsOf(snapshot: Snapshot): { pools: readonly Pool[]; idle: rea
   return { pools: pools.sort((a, b) => b.weight - a.weight || byText(a.name, b.name)), idle };
 }
 
-/** The types up to the bound of node size; without a bound the very same list. */
+/** By list of types the last bound that was asked of it, and what that left. */
+const bounded = new WeakMap<readonly InstanceType[], { cpuMaxMilli: number; types: readonly InstanceType[] }>();
+
+/** The types up to the bound of node size; without a bound the very same list, with one the same as the last time. */
 function withinSize(types: readonly InstanceType[], cpuMaxMilli = 0): readonly InstanceType[] {
-  return cpuMaxMilli === 0 ? types : types.filter(({ capacity }) => (capacity["cpu"] ?? 0) <= cpuMaxMilli);
+  if (cpuMaxMilli === 0) return types;
+  const known = bounded.get(types);
+  if (known?.cpuMaxMilli === cpuMaxMilli) return known.types;
+  const within = types.filter(({ capacity }) => (capacity["cpu"] ?? 0) <= cpuMaxMilli);
+  bounded.set(types, { cpuMaxMilli, types: within });
+  return within;
 }
 
 function idleBecause(pool: NodePool, all: readonly InstanceType[], types: readonly InstanceType[]): string | undefined {
@@ -117,15 +125,22 @@ function remainingOf(limits: Resources, used: Resources): Resources {
   return remaining;
 }
 
-/** What a pool's nodes sum up to, with `nodes` as their number. Nodes that are going away do not count any more. */
-function usedByPool(snapshot: Snapshot): ReadonlyMap<string, Resources> {
-  const used = new Map<string, Record<string, number>>();
-  for (const { nodePool, managed, markedForDeletion, capacity } of snapshot.stateNodes) {
-    if (nodePool === undefined || !managed || markedForDeletion) continue;
-    const sum = used.get(nodePool) ?? {};
-    sum["nodes"] = (sum["nodes"] ?? 0) + 1;
-    for (const name of Object.keys(capacity)) sum[name] = (sum[name] ?? 0) + (capacity[name] ?? 0);
-    used.set(nodePool, sum);
+/**
+ * What the nodes of pools with limits sum up to, as far as these limits ask, with `nodes` as their number. Nodes that are
+ * going away do not count any more.
+ */
+function usedByPool({ view, stateNodes }: Snapshot): ReadonlyMap<string, Resources> {
+  const used = new Map<string, { sum: Record<string, number>; names: readonly string[] }>();
+  for (const [pool, { spec }] of view.nodePools) {
+    if (spec.limits !== undefined) used.set(pool, { sum: { nodes: 0 }, names: Object.keys(spec.limits) });
   }
-  return used;
+  if (used.size === 0) return new Map();
+  for (const { nodePool, managed, markedForDeletion, capacity } of stateNodes) {
+    if (nodePool === undefined || !managed || markedForDeletion) continue;
+    const { sum, names } = used.get(nodePool) ?? {};
+    if (sum === undefined || names === undefined) continue;
+    sum["nodes"] = (sum["nodes"] ?? 0) + 1;
+    for (const name of names) if (name !== "nodes") sum[name] = (sum[name] ?? 0) + (capacity[name] ?? 0);
+  }
+  return new Map([...used].map(([pool, { sum }]) => [pool, sum]));
 }

@@ -1,11 +1,12 @@
-import type { Pod } from "../../model/core.ts";
-import type { Resources } from "../../model/resources.ts";
+import type { Pod, PodSpec } from "../../model/core.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
-import { type AmountRules, bothAmountRules } from "../fit/amount-rules.ts";
-import { type Daemon, daemonsOf, toleratesAll } from "../fit/daemons.ts";
-import { type HostRules, type HostUse, hostRoom, hostRulesOf, portUseOf } from "../fit/host-rules.ts";
+import { bothAmountRules } from "../fit/amount-rules.ts";
+import { type Daemon, daemonsOf } from "../fit/daemons.ts";
+import { hostPortsOf } from "../fit/host-ports.ts";
+import { hostRulesOf, portUseOf } from "../fit/host-rules.ts";
 import { requiredTerms } from "../fit/levels.ts";
 import { nodeLoad } from "../fit/node-load.ts";
+import { type NodeTable, nodeTableOf } from "../fit/node-table.ts";
 import { type PodClass, podClassesOf } from "../fit/pod-classes.ts";
 import { dividedByLabels, groupsBySpec } from "../fit/pod-groups.ts";
 import { repulsionsOf } from "../fit/repulsion.ts";
@@ -13,34 +14,26 @@ import { topologyRulesOf } from "../fit/topology-classes.ts";
 import type { RuleReading } from "../fit/topology-rules.ts";
 import { volumeRulesOf } from "../fit/volume-rules.ts";
 import { workloadShareOf } from "../fit/workload-share.ts";
-import { metByNodes, openNodes, roomOfNodes } from "./bins.ts";
-import type { Columns } from "./columns.ts";
+import { FreeRooms, openPlaces } from "./bins.ts";
 import { type Dimensions, dimensionsOf } from "./dimensions.ts";
-import { type LaunchKind, launchKindsOf } from "./launch-kinds.ts";
+import { type Launchables, launchablesOf } from "./launchables.ts";
 import type { PackedClass } from "./packed-class.ts";
 import { type PackingProblem, sparseNeeds } from "./packing-problem.ts";
 import type { Pool } from "./pools.ts";
-import { type ShapeTable, shapeTableOf } from "./shape-table.ts";
-import { type KindType, kindTypesOf } from "./shapes.ts";
 import { type ClassStage, type NumberedClass, needOf, type PlacementFacts } from "./stages.ts";
 import { TermTable } from "./term-table.ts";
 import { domainTableOf, type Topology, topologyOf } from "./topology.ts";
+import { usefulBins } from "./useful-bins.ts";
 
 /** The snapshot in numbers, before it is decided which pods go to which domains. */
-export type ClusterFacts = {
+export type ClusterFacts = Launchables & {
   pools: readonly Pool[];
-  columns: readonly Columns[];
-  kinds: readonly LaunchKind[];
-  /** Types of each kind, cheapest first. */
-  kindTypes: readonly (readonly KindType[])[];
-  /** Daemons on a node of each kind. */
-  kindDaemons: readonly (readonly Daemon[])[];
-  shapeTable: ShapeTable;
-  /** The same with every type as it is, without regard to minValues: for the bound. */
-  boundNumbers: ShapeTable["numbers"];
   table: TermTable;
   dimensions: Dimensions;
+  /** Nodes that exist, or are on their way, and that take some of the pods: no more of them than the pods could make use of. */
   bins: readonly StateNode[];
+  /** How many nodes there are that pods may still go to. */
+  nodesOpen: number;
   topology: Topology;
   placement: PlacementFacts;
   /** All classes of pods to place. */
@@ -64,24 +57,26 @@ export function clusterFacts(
   reading: RuleReading,
 ): ClusterFacts {
   const daemons = daemonsOf(snapshot.view);
-  const bins = openNodes(snapshot);
-  const repulsions = repulsionsOf(snapshot.view, snapshot.stateNodes);
+  const nodeTable = nodeTableOf(snapshot);
+  const places = openPlaces(nodeTable, snapshot.closed);
+  const open = [...places].flatMap((n) => nodeTable.nodes[n] ?? []);
+  const repulsions = repulsionsOf(snapshot, pods);
   const bySpec = groupsBySpec(pods);
   const topologyRules = topologyRulesOf(bySpec, reading);
   const lookedAt = repulsions.length > 0 ? "all" : topologyRules.labelKeys;
   const groups = lookedAt === undefined ? bySpec : dividedByLabels(bySpec, lookedAt);
   const samples = groups.map(({ sample }) => sample);
-  const hostRules = hostRulesOf(samples, otherPorts(snapshot, bins, daemons), reading);
+  const hostRules = hostRulesOf(samples, otherPorts(snapshot, samples, open, daemons), reading);
   const amountRules = bothAmountRules(
-    volumeRulesOf(pods, bins, snapshot.view),
+    volumeRulesOf(pods, open, snapshot.view),
     workloadShareOf(pods, snapshot.view, snapshot.settings.workloadShareMax),
   );
   const classes = podClassesOf(groups, {
     settings: snapshot.settings,
-    hasSoftTaints: hasSoftTaints(pools, bins),
+    hasSoftTaints: hasSoftTaints(pools, nodeTable, places),
     repulsions,
     hostRules,
-    hosts: new Map(bins.map((bin) => [bin.hostname, nodeLoad(snapshot.view, bin).pods])),
+    nodes: nodeTable,
     amountRules,
     topology: topologyRules,
   });
@@ -94,43 +89,43 @@ export function clusterFacts(
     if (topology !== undefined) for (const term of requiredTerms(sample.spec)) table.add(term);
   }
   const daemonTerms = daemons.map(({ terms }) => terms.map((term) => table.add(term)));
-  const domains = domainTableOf(topologyRules, pools, snapshot.stateNodes, table);
+  const domains = domainTableOf(topologyRules, pools, nodeTable, table);
   const dimensions = dimensionsOf([
     ...classes.flatMap(({ requests, hostUse }) => [requests, hostUse]),
     ...daemons.flatMap(({ requests, spec }) => [requests, portUseOf(spec, hostRules)]),
   ]);
-  const { kinds, columns } = launchKindsOf(pools, table);
-  const kindDaemons = kinds.map((kind) =>
-    daemons.filter((daemon, index) => runsOnKind(daemon, daemonTerms[index] ?? [], kind, pools)),
-  );
-  const kindTypes = kinds.map((kind, k) =>
-    typesOfKind(kind, kindDaemons[k] ?? [], { pools, columns, dimensions, hostRules, amountRules }),
-  );
-  const shapeInput = {
-    snapshot,
+  const launchables = launchablesOf({
     pools,
-    kinds,
-    kindTypes,
+    table,
+    daemons,
+    daemonTerms,
     dimensions,
+    hostRules,
+    amountRules,
     demand: totalNeed(classes, dimensions),
-    classes: numbered.map((one) => ({ need: needOf(one, dimensions), terms: one.levelTerms.flat() })),
-  };
-  const shapeTable = shapeTableOf(shapeInput, true);
-  const binRoom = roomOfNodes(snapshot, bins, daemons, { hostRules, amountRules }, dimensions);
-  const binMeets = metByNodes(bins, table);
+    classes: numbered,
+    minValuesPolicy: snapshot.settings.minValuesPolicy,
+  });
+  const { kinds, shapeTable } = launchables;
+  const rooms = new FreeRooms({ snapshot, table: nodeTable, daemons, hostRules, amountRules, dimensions });
+  const useful = usefulBins({
+    table: nodeTable,
+    places,
+    rooms,
+    classes: numbered,
+    rules: topologyRules.rules,
+    dimensions,
+    terms: table,
+  });
   return {
     pools,
-    columns,
-    kinds,
-    kindTypes,
-    kindDaemons,
-    shapeTable,
-    boundNumbers: hasMinValues(pools) ? shapeTableOf(shapeInput, false).numbers : shapeTable.numbers,
+    ...launchables,
     table,
     dimensions,
-    bins,
-    topology: topologyOf(snapshot, topologyRules, domains, { kinds, bins }),
-    placement: { pools, kinds, shapeTable, dimensions, bins, binRoom, binMeets },
+    bins: useful.bins,
+    nodesOpen: open.length,
+    topology: topologyOf(nodeTable, topologyRules, domains, { kinds, bins: useful.bins }),
+    placement: { pools, kinds, shapeTable, dimensions, ...useful },
     podClasses: numbered,
   };
 }
@@ -147,46 +142,25 @@ export function reduce(facts: ClusterFacts, classes: readonly PackedClass[]): Re
   };
 }
 
-function hasMinValues(pools: readonly Pool[]): boolean {
-  return pools.some(({ minValues }) => minValues.size > 0);
-}
-
-/** Host ports in the way: of pods that run, and of daemons. */
-function otherPorts(snapshot: Snapshot, bins: readonly StateNode[], daemons: readonly Daemon[]) {
-  const running = bins.flatMap((bin) => nodeLoad(snapshot.view, bin).withHostPorts);
+/** Host ports in the way: of pods that run, and of daemons. Asked for only where a pod to place wants one. */
+function otherPorts(
+  snapshot: Snapshot,
+  pods: readonly Pod[],
+  nodes: readonly StateNode[],
+  daemons: readonly Daemon[],
+): readonly PodSpec[] {
+  if (!pods.some(({ spec }) => hostPortsOf(spec).length > 0)) return [];
+  const running = nodes.flatMap((node) => nodeLoad(snapshot.view, node).withHostPorts);
   return [...running, ...daemons.map(({ spec }) => spec)];
 }
 
-function hasSoftTaints(pools: readonly Pool[], bins: readonly StateNode[]): boolean {
+function hasSoftTaints(pools: readonly Pool[], { taints }: NodeTable, places: Int32Array): boolean {
   const isSoft = ({ effect }: { effect: string }): boolean => effect === "PreferNoSchedule";
-  return pools.some(({ taints }) => taints.some(isSoft)) || bins.some(({ taints }) => taints.some(isSoft));
-}
-
-function runsOnKind(daemon: Daemon, terms: readonly number[], kind: LaunchKind, pools: readonly Pool[]): boolean {
-  return toleratesAll(daemon, pools[kind.pool]?.taints ?? []) && terms.some((term) => kind.meets[term] === 1);
-}
-
-function typesOfKind(
-  kind: LaunchKind,
-  daemons: readonly Daemon[],
-  about: {
-    pools: readonly Pool[];
-    columns: readonly Columns[];
-    dimensions: Dimensions;
-    hostRules: HostRules;
-    amountRules: AmountRules;
-  },
-): readonly KindType[] {
-  const pool = about.pools[kind.pool];
-  const columns = about.columns[kind.pool];
-  if (pool === undefined || columns === undefined) return [];
-  const overhead: (Resources | HostUse)[] = [];
-  for (const { requests, spec } of daemons) overhead.push(requests, portUseOf(spec, about.hostRules));
-  return kindTypesOf(pool, kind, columns, about.dimensions, {
-    overhead,
-    hostRoom: hostRoom(about.hostRules),
-    roomOfType: about.amountRules.roomOfType,
-  });
+  const soft = new Set([...taints.values.keys()].filter((number) => taints.values[number]?.some(isSoft)));
+  return (
+    pools.some((pool) => pool.taints.some(isSoft)) ||
+    (soft.size > 0 && places.some((n) => soft.has(taints.numbers[n] ?? -1)))
+  );
 }
 
 function totalNeed(classes: readonly PodClass[], dimensions: Dimensions): Float64Array {

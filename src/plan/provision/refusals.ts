@@ -66,7 +66,7 @@ export function explainHopeless(
     .map(({ pool, index }) => ({ pool: pool.name, ...poolReason(one, pool, index, reduction, snapshot) }))
     .sort((a, b) => closeness(a) - closeness(b));
   const [closest] = reasons;
-  if (closest === undefined) return withoutPools(out, reduction.bins.length);
+  if (closest === undefined) return withoutPools(out, reduction.nodesOpen);
   if (closest.code === "RequirementsNotMet" && isRepelled(one, reduction)) return repelledReason(one);
   const others = out.slice(0, POOLS_NAMED_MAX).map(({ nodePool, reason }) => `; NodePool ${nodePool}: ${reason}`);
   return { code: closest.code, reason: `${sentence(reasons, others.length > 0)}${others.join("")}` };

@@ -1,4 +1,4 @@
-import type { Snapshot } from "../../snapshot/snapshot.ts";
+import type { PlanSettings } from "../../snapshot/snapshot.ts";
 import type { Dimensions } from "./dimensions.ts";
 import type { LaunchKind } from "./launch-kinds.ts";
 import { minValuesShapes } from "./min-values.ts";
@@ -31,7 +31,7 @@ export type ShapeTable = {
 };
 
 export type ShapeInput = {
-  snapshot: Snapshot;
+  minValuesPolicy: PlanSettings["minValuesPolicy"];
   pools: readonly Pool[];
   kinds: readonly LaunchKind[];
   kindTypes: readonly (readonly KindType[])[];
@@ -109,19 +109,19 @@ function limitsOf({ pools, kinds }: ShapeInput): readonly { pool: number; resour
 }
 
 function shapesOfKind(input: ShapeInput, k: number, keepsChoice: boolean): readonly Shape[] {
-  const { pools, kinds, kindTypes, snapshot } = input;
+  const { pools, kinds, kindTypes, minValuesPolicy } = input;
   const kind = kinds[k];
   const pool = kind === undefined ? undefined : pools[kind.pool];
   if (kind === undefined || pool === undefined) return [];
   const names = Object.keys(pool.remaining ?? {}).sort();
-  const near = names.map((name) => isNear(input, name, pool.remaining?.[name] ?? 0));
+  const near = nearLimits(pool, input);
   const isWithin = (use: readonly number[]): boolean =>
     use.every((amount, l) => amount <= (pool.remaining?.[names[l] ?? ""] ?? 0));
   const typesWithin = () => (kindTypes[k] ?? []).filter(({ type }) => isWithin(limitUseOf(pool, type, names)));
   const types = names.length === 0 ? (kindTypes[k] ?? []) : typesWithin();
   const alone = types.map(({ room, price, type }) => ({ room, price, type, members: [type] }));
   const shared = keepsChoice && pool.minValues.size > 0 ? minValuesShapes(pool, types) : alone;
-  const isRelaxed = snapshot.settings.minValuesPolicy === "BestEffort" && !holdsAsMuch(shared, alone, input, kind);
+  const isRelaxed = minValuesPolicy === "BestEffort" && !holdsAsMuch(shared, alone, input, kind);
   const shapes = isRelaxed ? alone : shared;
   const affordable = shapes
     .map(({ members, ...shape }) => ({ ...shape, use: mostUse(members.map((type) => limitUseOf(pool, type, names))) }))
@@ -149,7 +149,20 @@ function holdsAsMuch(
   });
 }
 
-function isNear({ dimensions, demand }: ShapeInput, resource: string, remaining: number): boolean {
+/** Per limit of the pool, in order of name: whether it is near enough to be weighed when shapes are compared. */
+export function nearLimits(
+  { remaining = {} }: Pool,
+  input: Pick<ShapeInput, "dimensions" | "demand">,
+): readonly boolean[] {
+  const names = Object.keys(remaining).sort();
+  return names.map((name) => isNear(input, name, remaining[name] ?? 0));
+}
+
+function isNear(
+  { dimensions, demand }: Pick<ShapeInput, "dimensions" | "demand">,
+  resource: string,
+  remaining: number,
+): boolean {
   if (resource === "nodes") return remaining < NEAR_NODES;
   const d = dimensions.index.get(resource);
   return d === undefined || remaining < NEAR_LIMIT * (demand[d] ?? 0);

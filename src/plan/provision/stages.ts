@@ -22,6 +22,8 @@ export type PlacementFacts = {
   bins: readonly StateNode[];
   binRoom: Float64Array;
   binMeets: readonly Uint8Array[];
+  /** Of the bins that take a pod of the class at the level as many as could be made use of: 1 for each. */
+  binsOf(one: NumberedClass, level: number): Uint8Array;
 };
 
 /** Where the class may go, level by level and within a level the heaviest pools first. */
@@ -30,7 +32,7 @@ export function stagesOf(one: NumberedClass, facts: PlacementFacts): readonly Cl
   const stages: ClassStage[] = [];
   one.levels.forEach((_, level) => {
     const guest = kindsTaking(one, level, need, facts);
-    const bins = binsTaking(one, level, need, facts);
+    const bins = facts.binsOf(one, level);
     stages.push(...tiersOf({ level, guest, bins }, facts));
   });
   return stages;

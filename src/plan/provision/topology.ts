@@ -1,11 +1,11 @@
 import { byText } from "../../base/order.ts";
-import type { Pod } from "../../model/core.ts";
-import { isTerminal } from "../../model/pod-predicates.ts";
 import { allows, requirement } from "../../model/requirements.ts";
 import { untoleratedHardTaint } from "../../model/taints.ts";
-import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
+import type { StateNode } from "../../snapshot/snapshot.ts";
 import { labelMisfit } from "../fit/label-fit.ts";
 import { requiredTerms } from "../fit/levels.ts";
+import { IS_MARKED, type NodeTable } from "../fit/node-table.ts";
+import type { PodProfile } from "../fit/pod-profile.ts";
 import type { TopologyRules } from "../fit/topology-classes.ts";
 import { isPerHostRule, ruleSelects, type TopologyRule } from "../fit/topology-rules.ts";
 import type { LaunchKind } from "./launch-kinds.ts";
@@ -46,7 +46,7 @@ export type Topology = DomainTable & {
 export function domainTableOf(
   { rules }: TopologyRules,
   pools: readonly Pool[],
-  nodes: readonly StateNode[],
+  nodes: NodeTable,
   table: TermTable,
 ): DomainTable {
   const keys = [...new Set(rules.filter((rule) => !isPerHostRule(rule)).map(({ key }) => key))].sort(byText);
@@ -74,12 +74,13 @@ function launchable(key: string, pools: readonly Pool[]): readonly string[] {
   return [...found];
 }
 
-function standing(key: string, nodes: readonly StateNode[]): readonly string[] {
-  return nodes.flatMap(({ labels }) => labels[key] ?? []);
+function standing(key: string, nodes: NodeTable): readonly string[] {
+  const { numbers, values } = nodes.label(key);
+  return [...new Set(numbers)].flatMap((number) => values[number] ?? []);
 }
 
 export function topologyOf(
-  snapshot: Snapshot,
+  nodes: NodeTable,
   { rules }: TopologyRules,
   domains: DomainTable,
   where: { kinds: readonly LaunchKind[]; bins: readonly StateNode[] },
@@ -91,7 +92,7 @@ export function topologyOf(
     ...domains,
     rules,
     keyOf,
-    ...countsOf(snapshot, rules, keyOf, indexes),
+    ...countsOf(nodes, rules, keyOf, indexes),
     kindValue: pinTerms.map((terms) =>
       Int32Array.from(where.kinds, ({ meets }) => terms.findIndex((term) => meets[term] === 1)),
     ),
@@ -102,46 +103,82 @@ export function topologyOf(
 }
 
 type Counts = Pick<Topology, "counts" | "totals" | "hosts" | "present">;
+type Indexes = readonly ReadonlyMap<string, number>[];
 
 /** Pods that run on nodes which stay. */
 function countsOf(
-  snapshot: Snapshot,
+  nodes: NodeTable,
   rules: readonly TopologyRule[],
   keyOf: readonly number[],
-  indexes: readonly ReadonlyMap<string, number>[],
+  indexes: Indexes,
 ): Counts {
   const size = (g: number): number => indexes[keyOf[g] ?? -1]?.size ?? 0;
   const counts = rules.map((_, g) => new Float64Array(size(g)));
   const present = rules.map((_, g) => new Uint8Array(size(g)));
   const totals = rules.map(() => 0);
   const hosts = rules.map(() => new Set<string>());
-  const terms = rules.map(({ owner }) => requiredTerms(owner.spec));
   if (rules.length === 0) return { counts, totals, hosts, present };
-  for (const state of snapshot.stateNodes) {
-    if (state.markedForDeletion) continue;
-    const at = rules.map((rule, g) =>
-      countsNode(rule, terms[g] ?? [], state) ? possibleValues(rule, state, indexes[keyOf[g] ?? -1]) : NOWHERE,
-    );
-    for (const [g, places] of at.entries()) if (places.length === 1) mark(present[g], places[0] ?? 0);
-    for (const pod of countedPods(snapshot, state)) count(pod, state, at);
+  const placesOf = rules.map((rule, g) => placesOnNodes(rule, nodes, indexes[keyOf[g] ?? -1]));
+  for (const [g, places] of placesOf.entries()) {
+    for (const at of places.single) if (at >= 0) mark(present[g], at);
+  }
+  for (const profile of nodes.profiles()) {
+    const own = rulesFor(profile, rules);
+    if (own.length === 0) continue;
+    nodes.onNodes(profile, (n, pods) => {
+      const state = nodes.nodes[n];
+      if (state === undefined || state.markedForDeletion) return;
+      for (const g of own) {
+        totals[g] = (totals[g] ?? 0) + pods;
+        hosts[g]?.add(state.hostname);
+        for (const place of placesAt(placesOf[g], n)) add(counts[g], place, pods);
+      }
+    });
   }
   return { counts, totals, hosts, present };
-
-  function count(pod: Pod, { hostname }: StateNode, at: readonly (readonly number[])[]): void {
-    for (const [g, rule] of rules.entries()) {
-      if (!ruleSelects(rule, pod)) continue;
-      totals[g] = (totals[g] ?? 0) + 1;
-      hosts[g]?.add(hostname);
-      for (const place of at[g] ?? NOWHERE) add(counts[g], place);
-    }
-  }
 }
 
-function countedPods({ view }: Snapshot, { podKeys }: StateNode): readonly Pod[] {
-  return podKeys.flatMap((key) => {
-    const pod = view.pods.get(key);
-    return pod === undefined || isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined ? [] : [pod];
-  });
+/** Rules that count pods of the profile. */
+function rulesFor({ sample, isCounted }: PodProfile, rules: readonly TopologyRule[]): readonly number[] {
+  return isCounted ? rules.flatMap((rule, g) => (ruleSelects(rule, sample) ? [g] : [])) : NOWHERE;
+}
+
+/** Per node the value where it counts for a rule, -1 for none (as on a node that goes); where it may come to have one of several, these. */
+type NodePlaces = { single: Int32Array; several: ReadonlyMap<number, readonly number[]> };
+
+function placesOnNodes(
+  rule: TopologyRule,
+  table: NodeTable,
+  index: ReadonlyMap<string, number> | undefined,
+): NodePlaces {
+  const { nodes, states } = table;
+  const several = new Map<number, readonly number[]>();
+  const single = new Int32Array(nodes.length).fill(-1);
+  if (index === undefined) return { single, several };
+  const { numbers, values } = table.label(rule.key);
+  const domains = values.map((value) => (value === undefined ? -1 : (index.get(value) ?? -1)));
+  const terms = requiredTerms(rule.owner.spec);
+  const countsAll = rule.kind !== "spread" || (!rule.honorsTaints && terms.some(({ size }) => size === 0));
+  for (let n = 0; n < nodes.length; n += 1) {
+    const state = nodes[n];
+    const number = numbers[n] ?? 0;
+    const isUnknown = values[number] === undefined;
+    if (state === undefined || ((states[n] ?? 0) & IS_MARKED) !== 0 || (!isUnknown && domains[number] === -1)) continue;
+    if (!countsAll && !countsNode(rule, terms, state)) continue;
+    if (!isUnknown) {
+      single[n] = domains[number] ?? -1;
+      continue;
+    }
+    const possible = possibleValues(rule, state, index);
+    if (possible.length > 1) several.set(n, possible);
+    else single[n] = possible[0] ?? -1;
+  }
+  return { single, several };
+}
+
+function placesAt(places: NodePlaces | undefined, node: number): readonly number[] {
+  const single = places?.single[node] ?? -1;
+  return single >= 0 ? [single] : (places?.several.get(node) ?? NOWHERE);
 }
 
 const NOWHERE: readonly number[] = [];
@@ -150,8 +187,8 @@ function mark(list: Uint8Array | undefined, at: number): void {
   if (list !== undefined) list[at] = 1;
 }
 
-function add(list: Float64Array | undefined, at: number): void {
-  if (list !== undefined) list[at] = (list[at] ?? 0) + 1;
+function add(list: Float64Array | undefined, at: number, pods: number): void {
+  if (list !== undefined) list[at] = (list[at] ?? 0) + pods;
 }
 
 function countsNode(
@@ -167,15 +204,9 @@ function countsNode(
 /** A node that is on its way may not know its label yet: for anti-affinity it is everywhere that its claim allows. */
 function possibleValues(
   { kind, key }: TopologyRule,
-  { labels, claim }: StateNode,
-  index: ReadonlyMap<string, number> | undefined,
+  { claim }: StateNode,
+  index: ReadonlyMap<string, number>,
 ): readonly number[] {
-  if (index === undefined) return NOWHERE;
-  const value = labels[key];
-  if (value !== undefined) {
-    const at = index.get(value);
-    return at === undefined ? NOWHERE : [at];
-  }
   if (kind !== "apart" || claim === undefined) return NOWHERE;
   const open = claim.spec.requirements.filter((one) => one.key === key);
   const fits = (candidate: string): boolean =>
