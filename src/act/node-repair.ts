@@ -4,6 +4,8 @@ import { NODE_CLAIMS, NODES } from "../model/kinds.ts";
 import { CAPACITY_TYPE_LABEL, NODE_POOL_LABEL, TERMINATION_TIMESTAMP_ANNOTATION } from "../model/labels.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { isSickTogether, REPAIR_RECHECK_MS, sicknessOf } from "../plan/disrupt/repair.ts";
+import type { RepairPolicy } from "../ports/cloud-provider.ts";
+import { isNotFound } from "../ports/kube-api.ts";
 import { after, type Controller, onChange } from "../runtime/controller.ts";
 import { workerCount } from "../runtime/worker-count.ts";
 import { countDisrupted } from "./claim-metrics.ts";
@@ -44,10 +46,28 @@ export function nodeRepairController(needs: Needs): Controller {
         tellBlocked(needs, node, claim, pool);
         return after(REPAIR_RECHECK_MS, "too many nodes are sick");
       }
+      if (!(await isStillSick(needs, node, policies))) return onChange;
       await repair(needs, node, claim, sickness.conditionType);
       return onChange;
     },
   };
+}
+
+/** The watch may be late: a node that has got well meanwhile is not to be deleted with all its pods. */
+async function isStillSick(
+  { api, mirror, clock }: Needs,
+  node: Node,
+  policies: readonly RepairPolicy[],
+): Promise<boolean> {
+  const { name, uid } = node.metadata;
+  const now = await api.get(NODES, { name }).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
+  if (now === undefined || now.metadata.uid !== uid) return false;
+  mirror.remember(now);
+  const sickness = sicknessOf(now, policies);
+  return sickness !== undefined && sickness.dueMs <= clock.nowMs();
 }
 
 function claimOf({ mirror }: Needs, node: Node): NodeClaim | undefined {

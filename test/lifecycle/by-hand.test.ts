@@ -96,7 +96,7 @@ describe("what a user does by hand", () => {
     world.stop();
     await started({ disruption: { budgets: [{ nodes: "0" }] } }, 1);
     const kept = world.nodes()[0]?.metadata.name;
-    await world.pass(4 * 3_600);
+    await world.pass(2 * 3_600);
     assert.equal(world.nodes()[0]?.metadata.name, kept);
   });
 

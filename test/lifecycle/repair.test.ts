@@ -61,4 +61,17 @@ describe("sick nodes", () => {
     assert.equal(await world.exists(NODES, "a"), false);
     assert.equal(await world.exists(NODES, "b"), true);
   });
+
+  it("a node that has got well while the watch is cut off stays", async () => {
+    await started({ consolidateAfter: "Never" });
+    for (const name of ["a", "b"]) await addNode(world, name);
+    await makeSick("a", "Ready", "False");
+    await world.pass(300);
+    world.setDeaf(true);
+    await world.restart();
+    await world.pass(5);
+    await makeSick("a", "Ready", "True");
+    await world.pass(600);
+    assert.equal((await world.get(NODES, "a")).metadata.deletionTimestamp, undefined);
+  });
 });

@@ -76,7 +76,7 @@ describe("ending a node", () => {
     await addNode(world, "a");
     await addPod(world, "p", "a", {}, KEPT);
     await world.api.delete(NODE_CLAIMS, { name: "claim-a" });
-    await world.pass(3 * 86_400);
+    await world.pass(2 * 3_600);
     assert.deepEqual(world.gone, []);
     await world.api.patch(
       PODS,

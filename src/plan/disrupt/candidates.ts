@@ -1,7 +1,7 @@
 import type { Node, Pod } from "../../model/core.ts";
 import { DO_NOT_DISRUPT_ANNOTATION, REPLACEMENT_ANNOTATION } from "../../model/labels.ts";
 import { keyOf } from "../../model/object.ts";
-import { type BudgetIndex, budgetBlock, indexBudgets } from "../../model/pod-disruption-budgets.ts";
+import { type BudgetIndex, budgetBlock, indexBudgets, isBlockedForGood } from "../../model/pod-disruption-budgets.ts";
 import { isActive, isDisruptable } from "../../model/pod-predicates.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { NodePool } from "../../model/resources/node-pool.ts";
@@ -128,9 +128,14 @@ export function blockingPod(pods: readonly Pod[], budgets: BudgetIndex, nowMs: n
           code: "SeveralPdbs",
           reason: `Pod ${keyOf(pod)} has several PodDisruptionBudgets (${names}), which evicts nothing`,
         }
-      : { code: "PdbBlocks", reason: `PodDisruptionBudget ${names} allows no eviction of pod ${keyOf(pod)}` };
+      : { code: "PdbBlocks", reason: `PodDisruptionBudget ${names} ${howLong(pod, budgets)} of pod ${keyOf(pod)}` };
   }
   return undefined;
+}
+
+/** A budget that allows nothing although all is well is a mistake, or a wish; in any case nothing to wait for. */
+function howLong(pod: Pod, budgets: BudgetIndex): string {
+  return isBlockedForGood(pod, budgets) ? "will never allow the eviction" : "allows no eviction";
 }
 
 function podsOf(snapshot: Snapshot, state: StateNode): Pod[] {

@@ -4,6 +4,7 @@ import type { DisruptionCommand } from "./command.ts";
 import { planConsolidation } from "./consolidate.ts";
 import { type Kept, priceOfNode } from "./consolidate-candidates.ts";
 import { planEmptiness } from "./emptiness.ts";
+import { pausedFor, pausedPools } from "./paused-pools.ts";
 
 export type DisruptionPlan = {
   /** What would be done at once, in this order. */
@@ -22,7 +23,8 @@ export type DisruptionOptions = {
 
 /** All that would be disrupted by choice at this moment: empty nodes first, then nodes that are too dear. */
 export function planDisruption(snapshot: Snapshot, { spotToSpot }: DisruptionOptions): DisruptionPlan {
-  const empty = planEmptiness(snapshot, { underway: new Set() });
+  const pauses = pausedPools(snapshot.view.nodePools.values(), undefined, snapshot.nowMs);
+  const empty = planEmptiness(snapshot, { underway: new Set(), paused: pausedFor(pauses, "Empty") });
   const commands: DisruptionCommand[] = [];
   if (empty.chosen.length > 0) {
     commands.push({
@@ -35,7 +37,11 @@ export function planDisruption(snapshot: Snapshot, { spotToSpot }: DisruptionOpt
   }
   const going = new Set(empty.chosen.map(({ claim }) => claim.metadata.name));
   const rest = withoutEmpty(snapshot, going);
-  const { moves, kept } = planConsolidation(rest, { underway: new Set(), spotToSpot });
+  const { moves, kept } = planConsolidation(rest, {
+    underway: new Set(),
+    spotToSpot,
+    paused: pausedFor(pauses, "Underutilized"),
+  });
   commands.push(...moves.map(({ command }) => command));
   const initialPrice = sum(
     snapshot.stateNodes.filter(({ managed }) => managed).map((state) => priceOfNode(snapshot, state)),
