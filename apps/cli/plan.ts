@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { UserError } from "../../src/base/errors.ts";
 import type { InstanceType } from "../../src/model/instance-type.ts";
-import { CATALOGUE_REGIONS, catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
+import { CATALOGUE_REGIONS } from "../../src/providers/ec2/catalogue.ts";
+import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
 import { readInstanceTypesFile } from "../../src/providers/kwok/instance-types-file.ts";
 import type { PlanSettings } from "../../src/snapshot/snapshot.ts";
 import { readDefaultSpread } from "./default-spread-file.ts";

@@ -7,6 +7,7 @@ import type { ConsolidationPolicy } from "../../src/plan/disrupt/consolidation-p
 import type { Clock } from "../../src/ports/clock.ts";
 import type { CloudProvider } from "../../src/ports/cloud-provider.ts";
 import type { KubeApi } from "../../src/ports/kube-api.ts";
+import type { Log } from "../../src/ports/telemetry.ts";
 import { fencedApi } from "../../src/runtime/fenced-api.ts";
 import { type LeaderLease, startLeaderLease } from "../../src/runtime/leader-lease.ts";
 import { rateLimitedApi } from "../../src/runtime/rate-limited-api.ts";
@@ -19,7 +20,7 @@ export type ProductOptions = {
   settings: Settings;
   api: KubeApi;
   /** Made from the API that the product uses, so that its limits hold for the provider too. */
-  provider(api: KubeApi): CloudProvider;
+  provider(api: KubeApi, log: Log): CloudProvider;
   clock: Clock;
   random: Random;
   /** Gets each line of the log, without its line end. */
@@ -63,7 +64,7 @@ export function startProduct(options: ProductOptions): Product {
   });
   const limit = { qps: settings.kubeClientQps, burst: settings.kubeClientBurst, clock };
   const api = fencedApi(rateLimitedApi(options.api, limit), isLeader);
-  const provider = options.provider(api);
+  const provider = options.provider(api, log);
   const metrics = createMetrics({
     clock,
     wellKnownLabels: [...WELL_KNOWN_LABELS, ...provider.wellKnownLabels],

@@ -8,14 +8,20 @@ import { CUSTOM_RESOURCES } from "../../src/model/resources/custom-resources.ts"
 import { defaultSettings, type Settings } from "../../src/model/settings.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { KubeApi } from "../../src/ports/kube-api.ts";
+import { awsProvider } from "../../src/providers/aws/provider.ts";
 import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
 import { kwokProvider } from "../../src/providers/kwok/provider.ts";
 import { uuidFrom } from "../../src/runtime/uuid.ts";
 import { type ApiServer, createApiServer } from "../../src/simulation/api-server/api-server.ts";
+import { ClusterWriter } from "../../src/simulation/cache/cluster-writer.ts";
+import { createAccount } from "../../src/simulation/ec2/account.ts";
+import { SimulatedEc2 } from "../../src/simulation/ec2/ec2.ts";
+import { ec2Nodes } from "../../src/simulation/ec2/nodes.ts";
 import type { KubeletOptions } from "../../src/simulation/kubelet/kubelets.ts";
 import { type Cluster, startCluster } from "../../src/simulation/world/cluster.ts";
 import { createProductObjects, PRODUCT_NAMESPACE } from "../../src/simulation/world/product-objects.ts";
 import { type Product, startProduct } from "../controller/product.ts";
+import { twoProviders } from "./two-providers.ts";
 
 export type PlaygroundClusterOptions = {
   clock: Clock;
@@ -31,6 +37,7 @@ export type PlaygroundCluster = {
   readonly server: ApiServer;
   readonly cluster: Cluster;
   readonly products: readonly Product[];
+  readonly ec2: SimulatedEc2;
   /** For whoever plays the user. */
   readonly api: KubeApi;
   stop(): Promise<void>;
@@ -49,11 +56,35 @@ export function startPlaygroundCluster(options: PlaygroundClusterOptions): Playg
   const settings: Settings = { ...defaultSettings(), ...PATIENT_LEASE, ...options.settings };
   createProductObjects(server, { clusterName, replicas: 2 });
   const instanceTypes = catalogueInstanceTypes(region);
+  const ec2 = startEc2(options, cluster, server);
   const products = [0, 1].map((index) =>
     startProduct({
       settings,
       api: server.api({ user: "karpenter" }),
-      provider: (api) => kwokProvider({ api, clock, instanceTypes }),
+      provider: (api, log) =>
+        twoProviders(
+          { provider: kwokProvider({ api, clock, instanceTypes }), idPrefix: "kwok://" },
+          {
+            provider: awsProvider({
+              aws: ec2.api(),
+              kube: api,
+              clock,
+              log: log.with({ logger: "aws" }),
+              region,
+              clusterName,
+              clusterEndpoint: "",
+              clusterCaBundle: "",
+              isIsolated: false,
+              vmMemoryOverhead: 0.075,
+              reservedEnis: 0,
+              reservedCapacity: settings.featureGates.reservedCapacity,
+              minValuesBestEffort: settings.minValuesPolicy === "BestEffort",
+              subnetRefreshMs: MINUTE_MS,
+              amiRefreshMs: MINUTE_MS,
+            }),
+            idPrefix: "aws:///",
+          },
+        ),
       clock,
       random: random.fork(`product-${index}`),
       writeLog: podLogWriter(cluster, index),
@@ -70,9 +101,11 @@ export function startPlaygroundCluster(options: PlaygroundClusterOptions): Playg
     server,
     cluster,
     products,
+    ec2,
     api: server.api({ user: "playground" }),
     async stop() {
       for (const product of products) await product.stop();
+      ec2.stop();
       cluster.stop();
       server.close();
     },
@@ -81,6 +114,19 @@ export function startPlaygroundCluster(options: PlaygroundClusterOptions): Playg
 
 /** A machine that is busy, or asleep, holds the whole cluster up: that is no reason to change the leader. */
 const PATIENT_LEASE = { leaseDurationMs: 30 * MINUTE_MS, leaseRenewDeadlineMs: 20 * MINUTE_MS };
+
+/** The account that the cluster is in: its discovery tag is the cluster's name, and what manifests name by id is there. */
+function startEc2(
+  { clock, random, region, clusterName }: PlaygroundClusterOptions,
+  { state, kubelets }: Cluster,
+  server: ApiServer,
+): SimulatedEc2 {
+  const account = createAccount({ region, clusterName, hasWhateverIsNamed: true });
+  const ec2 = new SimulatedEc2({ clock, random: random.fork("ec2"), account });
+  const writer = new ClusterWriter(server, "cloud-controller-manager");
+  ec2.observe(ec2Nodes({ clock, random: random.fork("ec2-nodes"), region, state, writer, kubelets }));
+  return ec2;
+}
 
 /** The kind under which the server stores such an object; undefined when it has none. */
 export function kindIn(server: ApiServer, object: KubeObject): Kind | undefined {

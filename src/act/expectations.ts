@@ -16,6 +16,7 @@ export function refreshExpectations({ memory, mirror, clock }: Pick<Needs, "memo
   }
 }
 
+/** Its node has been up for a while. */
 export function hasArrived(claim: NodeClaim, nowMs: number): boolean {
   if (!isTrue(claim, "Initialized")) return false;
   const sinceMs = parseTime(findCondition(claim, "Initialized")?.lastTransitionTime ?? "") ?? 0;

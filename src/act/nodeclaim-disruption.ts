@@ -18,6 +18,7 @@ import {
 import { InstanceNotFoundError } from "../ports/cloud-provider.ts";
 import { after, type Change, type Controller, onChange } from "../runtime/controller.ts";
 import { workerCount } from "../runtime/worker-count.ts";
+import { classOf } from "./node-class.ts";
 import type { Needs } from "./ports.ts";
 import { isServed } from "./snapshot-now.ts";
 import { patchObject, SHARED_OBJECT_BACKOFF_MS } from "./write.ts";
@@ -77,9 +78,9 @@ async function findDrift(needs: Needs, claim: NodeClaim): Promise<{ reason: stri
 }
 
 /** While the provider cannot tell, no type counts as gone. */
-async function typesOf({ provider, log }: Needs, pool: NodePool): Promise<readonly InstanceType[] | undefined> {
+async function typesOf({ provider, log, mirror }: Needs, pool: NodePool): Promise<readonly InstanceType[] | undefined> {
   try {
-    return await provider.instanceTypes(pool);
+    return await provider.instanceTypes(pool, classOf(mirror.live, pool.spec.template.spec.nodeClassRef));
   } catch (error) {
     log.debug("the pool's instance types cannot be had", { NodePool: pool.metadata.name, error });
     return undefined;
@@ -87,9 +88,9 @@ async function typesOf({ provider, log }: Needs, pool: NodePool): Promise<readon
 }
 
 /** An instance that is gone is a matter for collection. */
-async function providersReason({ provider }: Needs, claim: NodeClaim): Promise<string | undefined> {
+async function providersReason({ provider, mirror }: Needs, claim: NodeClaim): Promise<string | undefined> {
   try {
-    return await provider.driftReason(claim);
+    return await provider.driftReason(claim, classOf(mirror.live, claim.spec.nodeClassRef));
   } catch (error) {
     if (error instanceof InstanceNotFoundError) return undefined;
     throw error;

@@ -18,6 +18,7 @@ import { after, type Change, type Controller, type Outcome, onChange } from "../
 import { workerCount } from "../runtime/worker-count.ts";
 import { countDisrupted } from "./claim-metrics.ts";
 import { CLOCK_RECHECK_MS, clockProblem } from "./clock-problem.ts";
+import { classOf } from "./node-class.ts";
 import { finalizeNodeClaim } from "./nodeclaim-finalization.ts";
 import { recordRegistration } from "./nodepool-registration-health.ts";
 import type { Needs } from "./ports.ts";
@@ -98,10 +99,10 @@ function nodesOf({ mirror }: Needs, claim: NodeClaim): readonly Node[] {
 }
 
 async function launch(needs: Needs, claim: NodeClaim, launches: Map<string, Instance>): Promise<Outcome> {
-  const { provider, clock, log } = needs;
+  const { provider, clock, log, mirror } = needs;
   const { uid, name } = claim.metadata;
   try {
-    const instance = launches.get(uid) ?? (await provider.create(claim));
+    const instance = launches.get(uid) ?? (await provider.create(claim, classOf(mirror.live, claim.spec.nodeClassRef)));
     if (!launches.has(uid)) log.info("launched nodeclaim", launchFields(claim, instance));
     launches.set(uid, instance);
     const launched = launchedClaim(claim, instance, clock.nowMs());

@@ -11,6 +11,7 @@ import { garbageCollectionController } from "./garbage-collection.ts";
 import { nodeClaimHydrationController, nodeHydrationController } from "./hydration.ts";
 import { interruptionController } from "./interruption.ts";
 import { ActMemory } from "./memory.ts";
+import { nodeClassCareController } from "./node-class-care.ts";
 import { nodeRepairController } from "./node-repair.ts";
 import { nodeTerminationController } from "./node-termination.ts";
 import { nodeClaimConsistencyController } from "./nodeclaim-consistency.ts";
@@ -105,6 +106,7 @@ export function startOperator({ onFatal, onClockJump, ...ports }: OperatorOption
 }
 
 function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[] {
+  const care = needs.provider.nodeClassCare;
   return [
     provisionController(needs, (podKeys) => pods?.placed(podKeys)),
     nodeClaimLifecycleController(needs),
@@ -130,6 +132,7 @@ function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[
     nodePoolRegistrationHealthController(needs),
     nodePoolCounterController(needs),
     pricingController(needs),
+    ...(care === undefined ? [] : [nodeClassCareController(needs, care)]),
   ];
 }
 

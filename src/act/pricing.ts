@@ -5,6 +5,7 @@ import { CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, NODE_POOL_LABEL, ZONE_LABEL }
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { isTrue } from "../plan/lifecycle/conditions.ts";
 import { after, type Controller, onChange } from "../runtime/controller.ts";
+import { classOf } from "./node-class.ts";
 import type { Needs } from "./ports.ts";
 import { isServed } from "./snapshot-now.ts";
 
@@ -15,7 +16,7 @@ export function pricingController(needs: Needs): Controller {
     const pool = mirror.live.nodePools.get(nodePool);
     if (pool === undefined || !isServed(provider, pool)) return [];
     try {
-      return await provider.instanceTypes(pool);
+      return await provider.instanceTypes(pool, classOf(mirror.live, pool.spec.template.spec.nodeClassRef));
     } catch (error) {
       metrics.count("karpenter_nodepools_cost_tracker_errors_total", { nodepool: nodePool });
       throw error;

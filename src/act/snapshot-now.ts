@@ -6,6 +6,7 @@ import type { CloudProvider } from "../ports/cloud-provider.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { takeSnapshot } from "../snapshot/take-snapshot.ts";
 import { refreshExpectations } from "./expectations.ts";
+import { classOf } from "./node-class.ts";
 import type { Needs } from "./ports.ts";
 
 /**
@@ -14,6 +15,7 @@ import type { Needs } from "./ports.ts";
  */
 export async function snapshotNow(needs: Needs): Promise<Snapshot> {
   const { mirror, provider, clock, memory, settings, searchSteps } = needs;
+  refreshExpectations(needs);
   const pools = [...mirror.live.nodePools.values()].filter((pool) => isServed(provider, pool));
   const types = await settleAll(pools.map((pool) => typesOf(needs, pool)));
   const instanceTypes = new Map<string, readonly InstanceType[]>();
@@ -50,9 +52,10 @@ export function isServed(provider: CloudProvider, { spec }: { spec: { template: 
   return provider.nodeClasses.some(({ group, kind }) => group === ref.group && kind === ref.kind);
 }
 
-async function typesOf({ provider, log }: Needs, pool: NodePool): Promise<readonly InstanceType[] | undefined> {
+async function typesOf(needs: Needs, pool: NodePool): Promise<readonly InstanceType[] | undefined> {
+  const { provider, log, mirror } = needs;
   try {
-    return await provider.instanceTypes(pool);
+    return await provider.instanceTypes(pool, classOf(mirror.live, pool.spec.template.spec.nodeClassRef));
   } catch (error) {
     log.error("the pool's instance types cannot be had; it is left out", { NodePool: pool.metadata.name, error });
     return undefined;

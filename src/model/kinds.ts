@@ -177,3 +177,6 @@ export const EC2_NODE_CLASSES: Kind<Ec2NodeClass> = {
   plural: "ec2nodeclasses",
   namespaced: false,
 };
+
+/** The node classes of all providers. */
+export const NODE_CLASS_KINDS: readonly Kind[] = [KWOK_NODE_CLASSES as Kind, EC2_NODE_CLASSES as Kind];

@@ -1,6 +1,7 @@
 import { parseTime } from "../base/time.ts";
 import type { Taint } from "./core.ts";
 import { parseDurationNanos } from "./duration.ts";
+import { fnv, littleEndian, mapOf, setOf, struct, structUnlessZero, textUnlessEmpty } from "./go-hash.ts";
 
 /** The part of a NodePool that decides whether its nodes drift; requirements are compared by themselves. */
 export type HashedTemplate = {
@@ -20,7 +21,7 @@ export const NODE_POOL_HASH_VERSION = "v3";
  * The static-drift hash of spec.template, decimal, bit for bit as upstream's version v3: a different answer would
  * replace every node of a cluster that is taken over.
  * @param template with the CRD's defaults filled in (expireAfter)
- * @source github.com/mitchellh/hashstructure/v2 with SlicesAsSets, IgnoreZeroValue and ZeroNil
+ * @source reference of the v1 API, section 4; go-hash.ts
  */
 export function nodePoolHash(template: HashedTemplate): string {
   const { metadata = {}, spec } = template;
@@ -44,65 +45,6 @@ export function nodePoolHash(template: HashedTemplate): string {
     ],
   ]);
   return root.toString();
-}
-
-/** A field without a hash is zero, and left out. */
-type Fields = readonly (readonly [string, bigint | undefined])[];
-
-const OFFSET = 14_695_981_039_346_656_037n;
-const PRIME = 1_099_511_628_211n;
-const MASK = (1n << 64n) - 1n;
-
-/** FNV-1, 64 bits: multiply, then xor. */
-function fnv(bytes: Iterable<number>): bigint {
-  let hash = OFFSET;
-  for (const byte of bytes) hash = ((hash * PRIME) & MASK) ^ BigInt(byte);
-  return hash;
-}
-
-function littleEndian(value: bigint): number[] {
-  const unsigned = BigInt.asUintN(64, value);
-  return Array.from({ length: 8 }, (_, index) => Number((unsigned >> BigInt(index * 8)) & 0xffn));
-}
-
-function ordered(a: bigint, b: bigint): bigint {
-  return fnv([...littleEndian(a), ...littleEndian(b)]);
-}
-
-function finished(hash: bigint): bigint {
-  return fnv(littleEndian(hash));
-}
-
-function text(value: string): bigint {
-  return fnv(utf8(value));
-}
-
-function textUnlessEmpty(value: string | undefined): bigint | undefined {
-  return value === undefined || value === "" ? undefined : text(value);
-}
-
-function struct(typeName: string, fields: Fields): bigint {
-  let hash = text(typeName);
-  for (const [name, value] of fields) {
-    if (value !== undefined) hash = finished(hash ^ ordered(text(name), value));
-  }
-  return hash;
-}
-
-function structUnlessZero(typeName: string, fields: Fields): bigint | undefined {
-  return fields.every(([, value]) => value === undefined) ? undefined : struct(typeName, fields);
-}
-
-function mapOf(map: Readonly<Record<string, string>> | undefined): bigint | undefined {
-  if (map === undefined) return undefined;
-  let hash = 0n;
-  for (const key of Object.keys(map)) hash ^= ordered(text(key), text(map[key] ?? ""));
-  return finished(hash);
-}
-
-/** Order does not matter, and equal items cancel each other. */
-function setOf(items: readonly bigint[] | undefined): bigint | undefined {
-  return items?.reduce((hash, item) => hash ^ item, 0n);
 }
 
 function taintHash(taint: Taint): bigint {
@@ -142,10 +84,4 @@ function timeHash(time: string | undefined): bigint | undefined {
   const nanos = BigInt(ms - Math.floor(ms / 1_000) * 1_000) * 1_000_000n;
   const bytes = [1, ...littleEndian(seconds).reverse(), ...littleEndian(nanos).slice(0, 4).reverse(), 0, 0];
   return struct("Time", [["Time", fnv(bytes)]]);
-}
-
-function utf8(value: string): number[] {
-  return [...encodeURIComponent(value).matchAll(/%([0-9A-F]{2})|./g)].map(([char, hex]) =>
-    hex === undefined ? char.charCodeAt(0) : Number.parseInt(hex, 16),
-  );
 }

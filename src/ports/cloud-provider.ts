@@ -1,3 +1,4 @@
+import type { NodeClass } from "../model/cluster-view.ts";
 import type { InstanceType } from "../model/instance-type.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { NodePool } from "../model/resources/node-pool.ts";
@@ -20,7 +21,35 @@ export type Instance = {
 
 export type RepairPolicy = { conditionType: string; conditionStatus: string; tolerationMs: number };
 
-/** What a cloud must be able to do. Every method may be called twice with the same arguments and then does nothing more. */
+/** What a provider has found out about one of its node classes. */
+export type NodeClassFindings = {
+  /** The status, but for its conditions. */
+  status: Readonly<Record<string, unknown>>;
+  /** One that is missing could not be found out: see `failures`. */
+  conditions: readonly { type: string; status: "True" | "False" | "Unknown"; reason?: string; message?: string }[];
+  failures: readonly unknown[];
+  /** When to look again, should nothing call for it earlier. */
+  recheckMs: number;
+};
+
+/** How a provider looks after its node classes: what they select is looked up, and shown in their status. */
+export interface NodeClassCare {
+  readonly kind: { group: string; kind: string };
+  /** What Ready is made of. */
+  readonly conditionTypes: readonly string[];
+  /** Keeps a class until nothing uses it. */
+  readonly finalizer: string;
+  /** The hash that tells whether nodes were launched from the class as it is; annotations of class and claims. */
+  hash(nodeClass: NodeClass): { annotation: string; hash: string; versionAnnotation: string; version: string };
+  findings(nodeClass: NodeClass): Promise<NodeClassFindings>;
+  /** Takes away what was made for the class. May be repeated. */
+  finalize(nodeClass: NodeClass): Promise<void>;
+}
+
+/**
+ * What a cloud must be able to do. Every method may be called twice with the same arguments and then does nothing more.
+ * The node class that a method gets is the one that the pool or claim names, as last seen; absent when there is none.
+ */
 export interface CloudProvider {
   readonly name: string;
   /** The node-class kinds it serves. */
@@ -32,7 +61,7 @@ export interface CloudProvider {
    * finds the first one's instance.
    * @throws InsufficientCapacityError, NodeClassNotReadyError, CreateError
    */
-  create(claim: NodeClaim): Promise<Instance>;
+  create(claim: NodeClaim, nodeClass?: NodeClass): Promise<Instance>;
   /**
    * Starts (or goes on with) termination. A claim without a provider id was perhaps launched all the same, its result
    * lost: what the provider can find by the claim's name or uid goes too.
@@ -44,12 +73,16 @@ export interface CloudProvider {
   /** All instances of this cluster that Karpenter made, in order of provider id. */
   list(): Promise<Instance[]>;
   /** What a pool may launch, in order of name; also types that are sold out at the moment. */
-  instanceTypes(pool: NodePool): Promise<readonly InstanceType[]>;
+  instanceTypes(pool: NodePool, nodeClass?: NodeClass): Promise<readonly InstanceType[]>;
   /** The drift reason, or undefined. */
-  driftReason(claim: NodeClaim): Promise<string | undefined>;
+  driftReason(claim: NodeClaim, nodeClass?: NodeClass): Promise<string | undefined>;
   readonly repairPolicies: readonly RepairPolicy[];
   /** Absent: nobody tells of interruptions. */
   readonly interruptions?: Interruptions;
+  /** Absent: its node classes need no looking after. */
+  readonly nodeClassCare?: NodeClassCare;
+  /** Takes away what it made beside instances and nobody needs any more. Called every few minutes. */
+  collectHelpers?(): Promise<void>;
 }
 
 /** There is no such instance (any more). */

@@ -2,11 +2,10 @@ import type { ClusterView } from "../model/cluster-view.ts";
 import {
   CSI_NODES,
   DAEMON_SETS,
-  EC2_NODE_CLASSES,
   type Kind,
-  KWOK_NODE_CLASSES,
   NAMESPACES,
   NODE_CLAIMS,
+  NODE_CLASS_KINDS,
   NODE_POOLS,
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
@@ -54,8 +53,6 @@ const SELECTOR_OWNERS: readonly WatchedKind[] = [
   watched(REPLICA_SETS, "replicaSets"),
   watched(STATEFUL_SETS, "statefulSets"),
 ];
-
-const NODE_CLASS_KINDS: readonly Kind[] = [KWOK_NODE_CLASSES as Kind, EC2_NODE_CLASSES as Kind];
 
 /**
  * What the mirror watches for a provider that serves these node classes.

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Makes src/providers/kwok/data/ec2.json, the catalogue of EC2 instance types behind `--region`.
+"""Makes src/providers/ec2/data/ec2.json, the catalogue of EC2 instance types behind `--region`.
 
 Run by hand, about once a quarter; see README.md beside this file. Hardware and zones come from the PyPI package moto
 (recorded answers of DescribeInstanceTypes and DescribeInstanceTypeOfferings), on-demand prices from the Go module
-github.com/cristim/ec2-instances-info. Facts only are taken over; nothing is fetched from AWS.
+github.com/cristim/ec2-instances-info, branch interfaces from github.com/aws/amazon-vpc-resource-controller-k8s. Facts
+only are taken over; nothing is fetched from AWS.
 """
 import argparse, gzip, importlib.metadata, importlib.util, json, os, re, statistics, subprocess, sys, tempfile
 
 REGIONS = ["us-east-1", "us-west-2", "eu-central-1", "ap-southeast-2"]
 PRICES_MODULE = "github.com/cristim/ec2-instances-info"
+LIMITS_MODULE = "github.com/aws/amazon-vpc-resource-controller-k8s"
 ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
-OUT = os.path.join(os.path.dirname(__file__), "../../src/providers/kwok/data/ec2.json")
+OUT = os.path.join(os.path.dirname(__file__), "../../src/providers/ec2/data/ec2.json")
 
 
 def moto_json(path):
@@ -20,16 +22,31 @@ def moto_json(path):
         return json.load(file)
 
 
-def price_module():
-    """The module's data file and version, by way of Go's module proxy."""
+def go_module(name):
+    """Folder and version of a Go module, by way of Go's module proxy."""
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "go.mod"), "w") as file:
             file.write("module catalogue\ngo 1.21\n")
-        answer = subprocess.run(["go", "mod", "download", "-json", PRICES_MODULE + "@latest"], cwd=folder, check=True,
+        answer = subprocess.run(["go", "mod", "download", "-json", name + "@latest"], cwd=folder, check=True,
                                 capture_output=True, env={**os.environ, "GOFLAGS": "-mod=mod"})
     module = json.loads(answer.stdout)
-    with open(os.path.join(module["Dir"], "data", "instances.json")) as file:
-        return {entry["instance_type"]: entry for entry in json.load(file)}, module["Version"]
+    return module["Dir"], module["Version"]
+
+
+def price_entries():
+    folder, version = go_module(PRICES_MODULE)
+    with open(os.path.join(folder, "data", "instances.json")) as file:
+        return {entry["instance_type"]: entry for entry in json.load(file)}, version
+
+
+def branch_interfaces():
+    """How many branch interfaces (security groups for pods) a type has; no AWS API tells it."""
+    folder, version = go_module(LIMITS_MODULE)
+    with open(os.path.join(folder, "pkg", "aws", "vpc", "limits.go")) as file:
+        text = file.read()
+    pattern = r'^\t"([a-z0-9.-]+)": \{.*?IsTrunkingCompatible:\s+(true|false).*?BranchInterface:\s+(\d+)'
+    found = re.findall(pattern, text, re.MULTILINE | re.DOTALL)
+    return {name: int(count) for name, trunking, count in found if trunking == "true"}, version
 
 
 def is_for_nodes(facts):
@@ -57,14 +74,16 @@ def devices(entries):
     return [kebab(device["Name"]), kebab(device.get("Manufacturer", "aws")), device.get("Count", 1), memory]
 
 
-def hardware(name, facts):
+def hardware(name, facts, branches):
     """One row of the catalogue; the columns are named in main()."""
     network = facts["NetworkInfo"]
     cards = network.get("NetworkCards", [])
     default = network.get("DefaultNetworkCardIndex", 0)
     interfaces = next((card["MaximumNetworkInterfaces"] for card in cards if card["NetworkCardIndex"] == default),
                       network["MaximumNetworkInterfaces"])
-    baseline = sum(card.get("BaselineBandwidthInGbps", 0) for card in cards)
+    # Where EC2 only says "Moderate" there is no bandwidth to count on.
+    is_vague = not re.search(r"\d", network.get("NetworkPerformance", ""))
+    baseline = 0 if is_vague else sum(card.get("BaselineBandwidthInGbps", 0) for card in cards)
     neuron = facts.get("NeuronInfo", {}).get("NeuronDevices", [])
     accelerators = neuron or facts.get("InferenceAcceleratorInfo", {}).get("Accelerators", [])
     ebs = facts.get("EbsInfo", {})
@@ -86,6 +105,15 @@ def hardware(name, facts):
         "nvmeGB": storage.get("TotalSizeInGB", 0) if has_nvme else 0,
         "encrypted": int(network.get("EncryptionInTransitSupported", False)),
         "spot": int("spot" in facts["SupportedUsageClasses"]),
+        "capacityBlock": int("capacity-block" in facts["SupportedUsageClasses"]),
+        "ena": int(network["EnaSupport"] != "unsupported"),
+        "enclaves": int(facts.get("NitroEnclavesSupport") == "supported"),
+        "nestedVirtualization": int("nested-virtualization" in facts["ProcessorInfo"].get("SupportedFeatures", [])),
+        "clusterPlacement": int("cluster" in facts["PlacementGroupInfo"]["SupportedStrategies"]),
+        "branchInterfaces": branches.get(name, 0),
+        "cards": [card["MaximumNetworkInterfaces"] for card in cards] if len(cards) > 1 else None,
+        "otherStorageGB": None if has_nvme else storage.get("TotalSizeInGB"),
+        "neuronCores": neuron[0]["CoreInfo"]["Count"] if neuron else None,
         "gpu": devices(facts.get("GpuInfo", {}).get("Gpus", [])),
         "accelerator": devices(accelerators),
     }
@@ -175,8 +203,9 @@ def main():
     parser.add_argument("--check", help="a JSON file {type: price} of us-east-1 prices to compare the result with")
     options = parser.parse_args()
     facts = {name: one for name, one in moto_json("instance_types.json.gz").items() if is_for_nodes(one)}
-    rows = {name: hardware(name, facts[name]) for name in sorted(facts)}
-    entries, prices_version = price_module()
+    branches, limits_version = branch_interfaces()
+    rows = {name: hardware(name, facts[name], branches) for name in sorted(facts)}
+    entries, prices_version = price_entries()
     prices = Prices(entries, rows)
     factors = {region: prices.factor(region) for region in REGIONS}
 
@@ -193,7 +222,7 @@ def main():
 
     kept = [name for name in rows if any(name in sold[region] for region in REGIONS)]
     columns = {key: [rows[name][key] for name in kept] for key in next(iter(rows.values()))}
-    for key in ("gpu", "accelerator"):
+    for key in ("gpu", "accelerator", "cards", "otherStorageGB", "neuronCores"):
         columns[key] = {name: value for name, value in zip(kept, columns[key]) if value}
     for key in ("arch", "maker", "hypervisor"):
         values = sorted(set(columns[key]))
@@ -203,6 +232,7 @@ def main():
         "origin": {
             "hardware": f"PyPI moto {importlib.metadata.version('moto')}",
             "prices": f"Go module {PRICES_MODULE} {prices_version}",
+            "branchInterfaces": f"Go module {LIMITS_MODULE} {limits_version}",
             "pricesDate": f"{date[:4]}-{date[4:6]}-{date[6:]}",
             "made": "tools/catalogue/catalogue.py",
         },

@@ -6,7 +6,8 @@ import { describe, it } from "node:test";
 import { UserError } from "../../base/errors.ts";
 import type { InstanceType } from "../../model/instance-type.ts";
 import { allows, requirementFor } from "../../model/requirements.ts";
-import { CATALOGUE_REGIONS, catalogueInstanceTypes, spotFraction } from "./catalogue.ts";
+import { CATALOGUE_REGIONS, spotFraction } from "../ec2/catalogue.ts";
+import { catalogueInstanceTypes } from "./catalogue.ts";
 import { instanceTypesFromKwokFile } from "./instance-types.ts";
 
 const named = (region: string, name: string): InstanceType => {

@@ -12,20 +12,38 @@ export function faultyProvider(provider: CloudProvider, needs: FaultNeeds): Clou
     const chances = { refused: cloudRefused, throttled: 0, conflict: 0, lostReply: cloudLostReply };
     return calls.call({ verb, kind: "instance", key }, chances, run);
   };
+  const care = provider.nodeClassCare;
+  const collect = provider.collectHelpers?.bind(provider);
   return {
     name: provider.name,
     nodeClasses: provider.nodeClasses,
     wellKnownLabels: provider.wellKnownLabels,
     repairPolicies: provider.repairPolicies,
-    create: (claim: NodeClaim) => call("launch", claim.metadata.name, () => provider.create(claim)),
+    create: (claim: NodeClaim, nodeClass) =>
+      call("launch", claim.metadata.name, () => provider.create(claim, nodeClass)),
     delete: (claim: NodeClaim) => call("terminate", claim.metadata.name, () => provider.delete(claim)),
     get: (providerId: string) => call("get", providerId, () => provider.get(providerId)),
     list: () => call("list", "", () => provider.list()),
-    instanceTypes: (pool: NodePool) => call("types", pool.metadata.name, () => provider.instanceTypes(pool)),
     ...(provider.interruptions === undefined
       ? {}
       : { interruptions: faultyInterruptions(provider.interruptions, call) }),
-    driftReason: (claim: NodeClaim) => call("drift", claim.metadata.name, () => provider.driftReason(claim)),
+    instanceTypes: (pool: NodePool, nodeClass) =>
+      call("types", pool.metadata.name, () => provider.instanceTypes(pool, nodeClass)),
+    driftReason: (claim: NodeClaim, nodeClass) =>
+      call("drift", claim.metadata.name, () => provider.driftReason(claim, nodeClass)),
+    ...(care === undefined
+      ? {}
+      : {
+          nodeClassCare: {
+            kind: care.kind,
+            conditionTypes: care.conditionTypes,
+            finalizer: care.finalizer,
+            hash: (nodeClass) => care.hash(nodeClass),
+            findings: (nodeClass) => call("find", nodeClass.metadata.name, () => care.findings(nodeClass)),
+            finalize: (nodeClass) => call("finalize", nodeClass.metadata.name, () => care.finalize(nodeClass)),
+          },
+        }),
+    ...(collect === undefined ? {} : { collectHelpers: () => call("collect", "", collect) }),
   };
 }
 

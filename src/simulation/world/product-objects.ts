@@ -145,6 +145,7 @@ function clusterRules(): unknown[] {
   return [
     rule("karpenter.sh", ours, [...read, "create", "delete", "patch", "update"]),
     rule("karpenter.kwok.sh", ["kwoknodeclasses", "kwoknodeclasses/status"], [...read, "patch", "update"]),
+    rule("karpenter.k8s.aws", ["ec2nodeclasses", "ec2nodeclasses/status"], [...read, "patch", "update"]),
     rule("", ["pods", "nodes", "namespaces", "persistentvolumes", "persistentvolumeclaims"], read),
     rule("", ["services", "replicationcontrollers"], read),
     rule("", ["nodes"], ["create", "patch", "delete", "update"]),

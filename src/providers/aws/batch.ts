@@ -1,0 +1,65 @@
+import type { Clock } from "../../ports/clock.ts";
+
+export type BatchOptions<Request, Answer> = {
+  clock: Clock;
+  /** The window closes when nothing new came for so long, and at the latest after `maxMs`. */
+  idleMs: number;
+  maxMs: number;
+  itemsMax: number;
+  /** Requests with equal keys go together. */
+  key(request: Request): string;
+  /** Answers each request, in order; a failure of one is an answer, too. */
+  run(requests: readonly Request[]): Promise<PromiseSettledResult<Answer>[]>;
+};
+
+type Waiting<Request, Answer> = {
+  request: Request;
+  resolve: (answer: Answer) => void;
+  reject: (error: unknown) => void;
+};
+type Window<Request, Answer> = { waiting: Waiting<Request, Answer>[]; openedMs: number; cancel: () => void };
+
+/**
+ * Makes one call of many: requests that come close together are sent as one.
+ * @source reference of the AWS provider, section 7.2
+ */
+export class Batch<Request, Answer> {
+  readonly #options: BatchOptions<Request, Answer>;
+  readonly #windows = new Map<string, Window<Request, Answer>>();
+
+  constructor(options: BatchOptions<Request, Answer>) {
+    this.#options = options;
+  }
+
+  add(request: Request): Promise<Answer> {
+    const { clock, key: keyOf, idleMs, maxMs, itemsMax } = this.#options;
+    const key = keyOf(request);
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const window = this.#windows.get(key) ?? { waiting: [], openedMs: clock.nowMs(), cancel: () => undefined };
+    this.#windows.set(key, window);
+    window.waiting.push({ request, resolve, reject });
+    window.cancel();
+    const leftMs = Math.max(0, window.openedMs + maxMs - clock.nowMs());
+    const waitMs = window.waiting.length >= itemsMax ? 0 : Math.min(idleMs, leftMs);
+    if (waitMs === 0) this.#close(key, window);
+    else window.cancel = clock.after(waitMs, () => this.#close(key, window));
+    return promise;
+  }
+
+  #close(key: string, window: Window<Request, Answer>): void {
+    if (this.#windows.get(key) === window) this.#windows.delete(key);
+    const { waiting } = window;
+    this.#options.run(waiting.map(({ request }) => request)).then(
+      (results) => {
+        for (const [i, { resolve, reject }] of waiting.entries()) {
+          const result = results[i];
+          if (result?.status === "fulfilled") resolve(result.value);
+          else reject(result?.reason);
+        }
+      },
+      (error: unknown) => {
+        for (const { reject } of waiting) reject(error);
+      },
+    );
+  }
+}

@@ -1,0 +1,95 @@
+import type { InstanceType } from "../../model/instance-type.ts";
+import type { Prices } from "./prices.ts";
+import type { ClassView } from "./pure/class-view.ts";
+import { misfit } from "./pure/compatibility.ts";
+import { type NodeShape, nodeShape, type TypeSettings } from "./pure/instance-type.ts";
+import { type Market, offeringsOf } from "./pure/offerings.ts";
+import type { ReservationCounts } from "./reservation-counts.ts";
+import type { SoldType, TypeBook } from "./type-book.ts";
+import type { UnavailableOfferings } from "./unavailable-offerings.ts";
+
+type Needs = {
+  book: TypeBook;
+  prices: Prices;
+  unavailable: UnavailableOfferings;
+  reservations: ReservationCounts;
+  settings: TypeSettings;
+};
+type Shaped = { sold: SoldType; shape: NodeShape; fits: boolean };
+/** Of one class: what it is made from, and what came of it. */
+type Made = { fingerprint: string; shaped: readonly Shaped[]; moment: string; types: readonly InstanceType[] };
+
+/**
+ * The instance types of node classes. As long as nothing changes the very same list is given, so that whoever builds
+ * on it can keep what he has built; when only something sold out, unconcerned types stay the same.
+ */
+export class ClassTypes {
+  readonly #needs: Needs;
+  readonly #made = new Map<string, Made>();
+  readonly #market: Market;
+
+  constructor(needs: Needs) {
+    this.#needs = needs;
+    const { prices, unavailable, reservations } = needs;
+    this.#market = {
+      onDemandPrice: (type) => prices.onDemand(type),
+      spotPrice: (type, zone) => prices.spot(type, zone),
+      isUnavailable: (offering, view) => unavailable.isUnavailable(offering, view),
+      reservationLeft: (id) => reservations.left(id),
+    };
+  }
+
+  /** In order of name; also types of which nothing can be bought now. */
+  async of(view: ClassView): Promise<readonly InstanceType[]> {
+    const { book, prices, unavailable, reservations } = this.#needs;
+    const sold = await book.types();
+    await prices.refresh();
+    const fingerprint = JSON.stringify([book.version, partsThatShape(view)]);
+    const moment = [prices.version, unavailable.version(), reservations.version].join(" ");
+    const known = this.#made.get(view.name);
+    if (known?.fingerprint === fingerprint && known.moment === moment) return known.types;
+    const isSameShape = known?.fingerprint === fingerprint;
+    const shaped = isSameShape ? known.shaped : sold.map((one) => this.#shape(one, view));
+    const before = isSameShape ? known.types : [];
+    const types = shaped.map((one, i) => this.#type(one, view, before[i]));
+    this.#made.set(view.name, { fingerprint, shaped, moment, types });
+    return types;
+  }
+
+  forget(className: string): void {
+    this.#made.delete(className);
+  }
+
+  #shape(sold: SoldType, view: ClassView): Shaped {
+    const shape = nodeShape(sold.facts, sold.zones, view, this.#needs.settings);
+    return { sold, shape, fits: misfit(sold.facts, shape.requirements, view) === undefined };
+  }
+
+  #type({ sold, shape, fits }: Shaped, view: ClassView, before: InstanceType | undefined): InstanceType {
+    const { reservedCapacity } = this.#needs.settings;
+    const offerings = offeringsOf(sold.facts, sold.zones, view, this.#market, fits, reservedCapacity);
+    const isSame = before?.offerings.every((old, i) => {
+      const now = offerings[i];
+      return (
+        old.available === now?.available &&
+        old.priceUsdPerHour === now.priceUsdPerHour &&
+        old.reservationCapacity === now.reservationCapacity
+      );
+    });
+    return isSame === true && before !== undefined ? before : { name: sold.facts.name, ...shape, offerings };
+  }
+}
+
+/** Of the class: all that decides how a node looks and what it may be. */
+function partsThatShape({ spec, subnets, amis, reservations, placementGroup }: ClassView): unknown {
+  const { kubelet, blockDeviceMappings, instanceStorePolicy, networkInterfaces, cpuOptions, connectionTracking } = spec;
+  return [
+    [spec.amiFamily, spec.amiSelectorTerms],
+    [kubelet, blockDeviceMappings, instanceStorePolicy, networkInterfaces, cpuOptions],
+    connectionTracking !== undefined,
+    subnets.map(({ zone, zoneID }) => [zone, zoneID]).sort(),
+    amis,
+    reservations,
+    placementGroup,
+  ];
+}

@@ -1,0 +1,239 @@
+import { byText } from "../../base/order.ts";
+import { settleAll } from "../../base/settle-all.ts";
+import { SECOND_MS } from "../../base/time.ts";
+import type { InstanceType } from "../../model/instance-type.ts";
+import { MIN_VALUES_RELAXED_ANNOTATION, NODE_POOL_LABEL } from "../../model/labels.ts";
+import type { NodeClaim } from "../../model/resources/node-claim.ts";
+import { parseResources } from "../../model/resources.ts";
+import type { Clock } from "../../ports/clock.ts";
+import {
+  CreateError,
+  type Instance,
+  InsufficientCapacityError,
+  NodeClassNotReadyError,
+} from "../../ports/cloud-provider.ts";
+import type { Log } from "../../ports/telemetry.ts";
+import { type AwsApi, AwsError, type FleetError } from "./aws-api.ts";
+import { Batch } from "./batch.ts";
+import type { Cluster } from "./cluster-facts.ts";
+import type { LaunchTemplates } from "./launch-templates.ts";
+import type { ClassView } from "./pure/class-view.ts";
+import {
+  isSpotRoleMissing,
+  isSpreadLimit,
+  isSubnetFull,
+  isTemplateMissing,
+  isUnfulfillable,
+  launchFailure,
+} from "./pure/fleet-errors.ts";
+import { type FleetShape, fleetRequest, fleetShape, type Member } from "./pure/fleet-request.ts";
+import { type Launched, launchedInstance } from "./pure/instance.ts";
+import type { TypeSettings } from "./pure/instance-type.ts";
+import { EFA_RESOURCE } from "./pure/labels.ts";
+import { type LaunchGroup, type LaunchPlan, planLaunch } from "./pure/launch-plan.ts";
+import { launchTemplateData } from "./pure/launch-template.ts";
+import { baseTags } from "./pure/tags.ts";
+import type { ReservationCounts } from "./reservation-counts.ts";
+import type { SubnetAddresses } from "./subnet-addresses.ts";
+import type { UnavailableOfferings } from "./unavailable-offerings.ts";
+
+export type LauncherNeeds = {
+  aws: AwsApi;
+  clock: Clock;
+  log: Log;
+  cluster: Cluster;
+  clusterName: string;
+  templates: LaunchTemplates;
+  addresses: SubnetAddresses;
+  reservations: ReservationCounts;
+  unavailable: UnavailableOfferings;
+  settings: TypeSettings & { minValuesBestEffort: boolean };
+};
+type Request = { shape: FleetShape; member: Member };
+/** Of one member of a batch: its instance, or what stood against it. */
+type Answer = { instance: (Bought & { subnetId: string }) | undefined; errors: readonly FleetError[] };
+type Bought = Omit<Launched, "capacityType" | "tenancy" | "reservationId">;
+
+/** Few enough names to stand in the instances' tags. */
+const BATCH = { idleMs: 35, maxMs: SECOND_MS, itemsMax: 100 };
+
+/** Buys machines: equal launches that come together are one request. */
+export class Launcher {
+  readonly #needs: LauncherNeeds;
+  readonly #fleet: Batch<Request, Answer>;
+  /** By claim uid: launches that EC2 has answered without an instance. A new try must not get the old answer. */
+  readonly #answers = new Map<string, number>();
+
+  constructor(needs: LauncherNeeds) {
+    this.#needs = needs;
+    this.#fleet = new Batch({
+      clock: needs.clock,
+      ...BATCH,
+      key: ({ shape }) => JSON.stringify(shape),
+      run: (requests) => this.#createFleet(requests),
+    });
+  }
+
+  /** @throws InsufficientCapacityError, CreateError, NodeClassNotReadyError */
+  async launch(
+    claim: NodeClaim,
+    view: ClassView,
+    types: readonly InstanceType[],
+    annotations: Record<string, string>,
+  ): Promise<Instance> {
+    const plan = planLaunch(claim, types, view, this.#needs.settings);
+    if ("problem" in plan) throw new InsufficientCapacityError(plan.problem);
+    const answer = await this.#buy(claim, view, plan);
+    for (const error of answer.errors) this.#note(error, plan, view);
+    if (answer.instance === undefined) throw refusal(answer.errors);
+    const launched: Launched = {
+      ...answer.instance,
+      capacityType: plan.labelledAs,
+      tenancy: plan.tenancy,
+      reservationId: groupOf(plan, answer.instance)?.reservation?.id,
+    };
+    if (launched.reservationId !== undefined) this.#needs.reservations.launched(launched.reservationId);
+    const type = types.find(({ name }) => name === launched.instanceType);
+    if (type === undefined) throw new CreateError("LaunchFailed", `EC2 launched a ${launched.instanceType} unasked`);
+    const wantsEfa = parseResources(claim.spec.resources?.requests)[EFA_RESOURCE] !== undefined;
+    const nowMs = this.#needs.clock.nowMs();
+    return launchedInstance(launched, type, view, annotations, wantsEfa, claim.metadata.name, nowMs);
+  }
+
+  /** Once more when a template that we thought was there is not. */
+  async #buy(claim: NodeClaim, view: ClassView, plan: LaunchPlan): Promise<Answer> {
+    for (let attempt = 1; ; attempt += 1) {
+      const { shape, names } = await this.#shape(claim, view, plan);
+      const answer = await this.#send(claim, shape, plan);
+      if (answer.instance !== undefined || attempt > 1 || !answer.errors.some(isTemplateMissing)) return answer;
+      for (const template of names) this.#needs.templates.forget(template);
+    }
+  }
+
+  async #send({ metadata: { name, uid } }: NodeClaim, shape: FleetShape, plan: LaunchPlan): Promise<Answer> {
+    const taken = this.#takeAddresses(shape, plan);
+    const answers = this.#answers.get(uid) ?? 0;
+    let answer: Answer | undefined;
+    try {
+      answer = await this.#fleet.add({ shape, member: { name, uid, answers } });
+    } catch (error) {
+      if (!(error instanceof AwsError) || !isTemplateMissing(error)) throw asCreateError(error);
+      answer = { instance: undefined, errors: [{ ...NOWHERE, code: error.code, message: error.message }] };
+    } finally {
+      this.#giveBackAddresses(taken, answer?.instance?.subnetId);
+    }
+    if (answer.instance !== undefined) this.#answers.delete(uid);
+    else this.#remember(uid, answers + 1);
+    return answer;
+  }
+
+  #remember(uid: string, answers: number): void {
+    if (this.#answers.size >= ANSWERS_MAX) this.#answers.clear();
+    this.#answers.set(uid, answers);
+  }
+
+  async #shape(claim: NodeClaim, view: ClassView, plan: LaunchPlan): Promise<{ shape: FleetShape; names: string[] }> {
+    const { clusterName, templates, settings, addresses, unavailable } = this.#needs;
+    const cluster = await this.#needs.cluster.facts();
+    if (view.family === "AL2023" && cluster.cidr === undefined) {
+      throw new NodeClassNotReadyError("the address range of the cluster's services is not known");
+    }
+    const pool = claim.metadata.labels?.[NODE_POOL_LABEL] ?? "";
+    const tags = baseTags(clusterName, { name: view.name, tags: view.spec.tags }, pool);
+    const ensured = await settleAll(
+      plan.groups.map(async (group) => {
+        const template = launchTemplateData(claim, view, plan, group, cluster, tags, settings);
+        if ("problem" in template) throw new NodeClassNotReadyError(`userData of the class: ${template.problem}`);
+        return [
+          group,
+          await templates.ensure(template.data, tags).catch((error: unknown) => Promise.reject(asCreateError(error))),
+        ] as const;
+      }),
+    );
+    const subnetOf = (zone: string) =>
+      addresses.roomiest(view.subnets.filter((one) => one.zone === zone && !unavailable.isSubnetMarked(one.id)));
+    const isRelaxed = claim.metadata.annotations?.[MIN_VALUES_RELAXED_ANNOTATION] === "true";
+    const shape = fleetShape(plan, new Map(ensured), subnetOf, tags, isRelaxed ? undefined : view.spec.context);
+    if ("problem" in shape) throw new InsufficientCapacityError(shape.problem);
+    return { shape, names: ensured.map(([, name]) => name) };
+  }
+
+  /** Until EC2 tells otherwise, the launch may fill any of its subnets. */
+  #takeAddresses(shape: FleetShape, plan: LaunchPlan): { subnets: string[]; count: number } {
+    const subnets = [...new Set(shape.templates.flatMap(({ overrides }) => overrides.map(({ subnetId }) => subnetId)))];
+    const count = Math.min(...plan.groups.map(({ maxPods }) => maxPods));
+    for (const id of subnets) this.#needs.addresses.take(id, count);
+    return { subnets, count };
+  }
+
+  #giveBackAddresses({ subnets, count }: { subnets: string[]; count: number }, used: string | undefined): void {
+    for (const id of subnets) if (id !== used) this.#needs.addresses.giveBack(id, count);
+  }
+
+  async #createFleet(requests: readonly Request[]): Promise<PromiseSettledResult<Answer>[]> {
+    const [first] = requests;
+    if (first === undefined) return [];
+    const { instances, errors } = await this.#needs.aws.createFleet(
+      fleetRequest(
+        first.shape,
+        requests.map(({ member }) => member),
+      ),
+    );
+    const dealt = instances
+      .flatMap(({ instanceIds, ...rest }) => instanceIds.map((id) => ({ id, ...rest })))
+      .sort((a, b) => byText(a.id, b.id));
+    this.#needs.log.debug("created fleet", { wanted: requests.length, launched: dealt.length, errors: errors.length });
+    return requests.map((_, i) => ({ status: "fulfilled", value: { instance: dealt[i], errors } }));
+  }
+
+  /** What cannot be had, nobody plans with for a while. */
+  #note(error: FleetError, plan: LaunchPlan, view: ClassView): void {
+    const { unavailable, reservations, addresses } = this.#needs;
+    const { instanceType: type, zone, subnetId } = error;
+    if (isSpotRoleMissing(error)) unavailable.markCapacityType("spot");
+    if (isSubnetFull(error)) {
+      unavailable.markSubnet(subnetId);
+      addresses.told(subnetId, 0);
+    }
+    if (!isUnfulfillable(error)) return;
+    const reservation = groupOf(plan, { instanceType: type, zone })?.reservation;
+    const { capacityType } = plan;
+    if (reservation !== undefined) reservations.full(reservation.id);
+    else if (!isSpreadLimit(error.message)) {
+      unavailable.markOffering({ type, zone, capacityType }, view.placementGroup?.id);
+    } else {
+      // The group is full in the zone, whatever the type.
+      const names = plan.groups.flatMap(({ candidates }) => candidates.map((one) => one.type.name));
+      for (const name of names) unavailable.markOffering({ type: name, zone, capacityType }, view.placementGroup?.id);
+    }
+  }
+}
+
+const ANSWERS_MAX = 10_000;
+const NOWHERE = { instanceType: "", zone: "", subnetId: "" };
+
+type Place = { instanceType: string; zone: string };
+
+function groupOf({ groups }: LaunchPlan, { instanceType, zone }: Place): LaunchGroup | undefined {
+  return groups.find(({ candidates }) =>
+    candidates.some(({ type, offerings }) => type.name === instanceType && offerings.some((one) => one.zone === zone)),
+  );
+}
+
+/** Why nothing was launched: for lack of capacity alone, or for another reason that must be mended. */
+function refusal(errors: readonly FleetError[]): Error {
+  const text = [...new Set(errors.map(({ code, message }) => `${code}: ${message}`))].join("; ");
+  const other = errors.find((error) => !isUnfulfillable(error));
+  if (other === undefined) {
+    return new InsufficientCapacityError(text === "" ? "EC2 launched nothing and gave no reason" : text);
+  }
+  return new CreateError(launchFailure(other.code, other.message).reason, text);
+}
+
+function asCreateError(error: unknown): Error {
+  if (!(error instanceof AwsError)) {
+    return new CreateError("LaunchFailed", error instanceof Error ? error.message : String(error), error);
+  }
+  const { reason } = launchFailure(error.code, error.message);
+  return new CreateError(reason, error.message, error);
+}

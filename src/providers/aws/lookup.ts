@@ -1,0 +1,41 @@
+import type { Clock } from "../../ports/clock.ts";
+
+type Entry<T> = { value: T; untilMs: number };
+
+const ENTRIES_MAX = 10_000;
+
+/** Answers that are good for a while; who asks while a question is under way gets the same answer. */
+export class Lookup<T> {
+  readonly #clock: Clock;
+  readonly #ttlMs: number;
+  readonly #entries = new Map<string, Entry<T>>();
+  readonly #asked = new Map<string, Promise<T>>();
+
+  constructor({ clock, ttlMs }: { clock: Clock; ttlMs: number }) {
+    this.#clock = clock;
+    this.#ttlMs = ttlMs;
+  }
+
+  /** The answer of that key. One that failed is not remembered. */
+  async get(key: string, ask: () => Promise<T>, ttlMs = this.#ttlMs): Promise<T> {
+    const known = this.#entries.get(key);
+    if (known !== undefined && known.untilMs > this.#clock.nowMs()) return known.value;
+    const asked = this.#asked.get(key);
+    if (asked !== undefined) return asked;
+    const answer = ask().then((value) => {
+      if (this.#entries.size >= ENTRIES_MAX) this.#entries.clear();
+      this.#entries.set(key, { value, untilMs: this.#clock.nowMs() + ttlMs });
+      return value;
+    });
+    this.#asked.set(key, answer);
+    try {
+      return await answer;
+    } finally {
+      this.#asked.delete(key);
+    }
+  }
+
+  forget(key: string): void {
+    this.#entries.delete(key);
+  }
+}

@@ -1,0 +1,241 @@
+import { MINUTE_MS, parseTime } from "../../base/time.ts";
+import { EC2_NODE_CLASSES } from "../../model/kinds.ts";
+import type { Ec2NodeClass } from "../../model/resources/ec2-node-class.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { NodeClassCare, NodeClassFindings } from "../../ports/cloud-provider.ts";
+import type { Log } from "../../ports/telemetry.ts";
+import type { CapacityReservation } from "./aws-api.ts";
+import type { ClassTypes } from "./class-types.ts";
+import type { Cluster } from "./cluster-facts.ts";
+import type { Finders } from "./finders.ts";
+import type { InstanceProfiles } from "./instance-profiles.ts";
+import type { LaunchTemplates } from "./launch-templates.ts";
+import { type Ec2NodeClassSpec, familyOf } from "./pure/ami-family.ts";
+import { statusAmis } from "./pure/ami-selection.ts";
+import type { StatusReservation } from "./pure/class-view.ts";
+import { AWS_GROUP, HASH_ANNOTATION, HASH_VERSION_ANNOTATION, NODE_CLASS_FINALIZER } from "./pure/labels.ts";
+import { NODE_CLASS_HASH_VERSION, nodeClassHash } from "./pure/node-class-hash.ts";
+import { specProblem } from "./pure/spec-problem.ts";
+import type { ReservationCounts } from "./reservation-counts.ts";
+import type { SubnetAddresses } from "./subnet-addresses.ts";
+
+export type CareNeeds = {
+  clock: Clock;
+  log: Log;
+  cluster: Cluster;
+  finders: Finders;
+  profiles: InstanceProfiles;
+  templates: LaunchTemplates;
+  addresses: SubnetAddresses;
+  reservations: ReservationCounts;
+  types: ClassTypes;
+  caBundle: string;
+  reservedCapacity: boolean;
+};
+type Found = {
+  status?: Readonly<Record<string, unknown>>;
+  condition?: Condition;
+  failure?: unknown;
+  /** Look again at the latest then. */
+  recheckMs?: number;
+};
+type Look = (needs: CareNeeds, nodeClass: Ec2NodeClass, spec: Ec2NodeClassSpec) => Promise<Found>;
+
+const RECHECK_MS = MINUTE_MS;
+
+/** Looks after EC2NodeClasses. @source reference of the AWS provider's API, section 3 */
+export function ec2NodeClassCare(needs: CareNeeds): NodeClassCare {
+  return {
+    kind: { group: AWS_GROUP, kind: EC2_NODE_CLASSES.kind },
+    conditionTypes: [
+      "AMIsReady",
+      "SubnetsReady",
+      "SecurityGroupsReady",
+      "InstanceProfileReady",
+      "ValidationSucceeded",
+      "PlacementGroupReady",
+      ...(needs.reservedCapacity ? ["CapacityReservationsReady"] : []),
+    ],
+    finalizer: NODE_CLASS_FINALIZER,
+    hash(nodeClass) {
+      const { spec } = nodeClass as Ec2NodeClass;
+      return {
+        annotation: HASH_ANNOTATION,
+        hash: spec === undefined ? "" : nodeClassHash(spec, needs.caBundle),
+        versionAnnotation: HASH_VERSION_ANNOTATION,
+        version: NODE_CLASS_HASH_VERSION,
+      };
+    },
+    findings: (nodeClass) => findings(needs, nodeClass as Ec2NodeClass),
+    async finalize(nodeClass) {
+      const ec2Class = nodeClass as Ec2NodeClass;
+      needs.types.forget(ec2Class.metadata.name);
+      if (ec2Class.spec?.role !== undefined) await needs.profiles.deleteOf(ec2Class);
+      await needs.templates.deleteOf(ec2Class.metadata.name);
+    },
+  };
+}
+
+async function findings(needs: CareNeeds, nodeClass: Ec2NodeClass): Promise<NodeClassFindings> {
+  const { spec } = nodeClass;
+  if (spec === undefined) return { status: {}, conditions: [], failures: [], recheckMs: RECHECK_MS };
+  const looks: Look[] = [amis, subnets, securityGroups, instanceProfile, placementGroup];
+  if (needs.reservedCapacity) looks.push(capacityReservations);
+  const found = await Promise.all(looks.map((look) => caught(look, needs, nodeClass, spec)));
+  found.push(await caught(validation(found), needs, nodeClass, spec));
+  return {
+    status: Object.assign({}, ...found.map(({ status }) => status)),
+    conditions: found.flatMap(({ condition }) => (condition === undefined ? [] : [condition])),
+    failures: found.flatMap(({ failure }) => (failure === undefined ? [] : [failure])),
+    recheckMs: Math.min(RECHECK_MS, ...found.map(({ recheckMs = RECHECK_MS }) => Math.max(1, recheckMs))),
+  };
+}
+
+/** One look that fails does not keep the others from being shown. */
+async function caught(look: Look, needs: CareNeeds, nodeClass: Ec2NodeClass, spec: Ec2NodeClassSpec): Promise<Found> {
+  try {
+    return await look(needs, nodeClass, spec);
+  } catch (failure) {
+    return { failure };
+  }
+}
+
+type Condition = NodeClassFindings["conditions"][number];
+const isReady = (type: string): Condition => ({ type, status: "True" });
+const isNot = (type: string, reason: string, message: string): Condition => ({
+  type,
+  status: "False",
+  reason,
+  message,
+});
+
+const amis: Look = async ({ finders, cluster, clock }, _nodeClass, spec) => {
+  const found = await finders.images(spec, () => cluster.kubernetesVersion());
+  if ("problem" in found)
+    return { status: { amis: [] }, condition: isNot("AMIsReady", "UnsupportedAlias", found.problem) };
+  const list = statusAmis(found, familyOf(spec), clock.nowMs());
+  const condition =
+    list.length > 0
+      ? isReady("AMIsReady")
+      : isNot("AMIsReady", "AMINotFound", `amiSelectorTerms find no image: ${JSON.stringify(spec.amiSelectorTerms)}`);
+  return { status: { amis: list }, condition };
+};
+
+const subnets: Look = async ({ finders, addresses }, _nodeClass, spec) => {
+  const found = await finders.subnets(spec);
+  for (const { id, freeAddresses } of found) addresses.told(id, freeAddresses);
+  const list = found.map(({ id, zone, zoneId }) => ({ id, zone, ...(zoneId === "" ? {} : { zoneID: zoneId }) }));
+  const condition =
+    list.length > 0
+      ? isReady("SubnetsReady")
+      : isNot(
+          "SubnetsReady",
+          "SubnetsNotFound",
+          `subnetSelectorTerms find no subnet: ${JSON.stringify(spec.subnetSelectorTerms)}`,
+        );
+  return { status: { subnets: list }, condition };
+};
+
+const securityGroups: Look = async ({ finders }, _nodeClass, spec) => {
+  const list = (await finders.securityGroups(spec)).map(({ id, name }) => ({ id, name }));
+  const condition =
+    list.length > 0
+      ? isReady("SecurityGroupsReady")
+      : isNot(
+          "SecurityGroupsReady",
+          "SecurityGroupsNotFound",
+          `securityGroupSelectorTerms find no group: ${JSON.stringify(spec.securityGroupSelectorTerms)}`,
+        );
+  return { status: { securityGroups: list }, condition };
+};
+
+const instanceProfile: Look = async ({ profiles }, nodeClass, spec) => {
+  const { role, instanceProfile: given } = spec;
+  if (role?.includes(":") === true) {
+    const name = role.slice(role.lastIndexOf("/") + 1);
+    return { condition: isNot("InstanceProfileReady", "RoleInvalid", `role is a name, no ARN: write "${name}"`) };
+  }
+  const name = role === undefined ? (given ?? "") : await profiles.ensure(nodeClass, role);
+  if (name !== undefined) return { status: { instanceProfile: name }, condition: isReady("InstanceProfileReady") };
+  return { condition: isNot("InstanceProfileReady", "RoleNotFound", `IAM has no role "${role ?? ""}"`) };
+};
+
+const placementGroup: Look = async ({ finders }, _nodeClass, spec) => {
+  const type = "PlacementGroupReady";
+  if (spec.placementGroupSelector === undefined) return { condition: isReady(type) };
+  const wanted = JSON.stringify(spec.placementGroupSelector);
+  try {
+    const group = await finders.placementGroup(spec);
+    const condition =
+      group === undefined
+        ? isNot(type, "PlacementGroupNotFound", `there is no placement group ${wanted}`)
+        : isReady(type);
+    return { condition };
+  } catch (failure) {
+    const why = failure instanceof Error ? failure.message : String(failure);
+    return { condition: isNot(type, "PlacementGroupResolutionFailed", `${wanted}: ${why}`), failure };
+  }
+};
+
+const capacityReservations: Look = async ({ finders, reservations, clock, log }, _nodeClass, spec) => {
+  const nowMs = clock.nowMs();
+  const found = (await finders.reservations(spec)).filter(({ endTime }) => (endMs(endTime) ?? nowMs + 1) > nowMs);
+  const known = found.filter(({ type, matchCriteria }) => {
+    const isKnown = ["default", "capacity-block"].includes(type) && ["open", "targeted"].includes(matchCriteria);
+    if (!isKnown) log.error("a capacity reservation is of an unknown kind", { type, matchCriteria });
+    return isKnown;
+  });
+  for (const { id, availableCount } of known) reservations.told(id, availableCount);
+  const ends = known.map(({ endTime }) => (endMs(endTime) ?? Number.POSITIVE_INFINITY) - nowMs);
+  return {
+    status: { capacityReservations: known.map((one) => statusReservation(one, nowMs)) },
+    condition: isReady("CapacityReservationsReady"),
+    recheckMs: Math.min(RECHECK_MS, ...ends),
+  };
+};
+
+const endMs = (endTime: string | undefined): number | undefined => parseTime(endTime ?? "");
+
+/** EC2 takes the instances of a capacity block half an hour before its end; ten minutes earlier we take none in. */
+const EXPIRING_MS = 40 * MINUTE_MS;
+
+function statusReservation(one: CapacityReservation, nowMs: number): StatusReservation {
+  const { id, instanceType, zone, ownerId, matchCriteria, type, isInterruptible, endTime } = one;
+  const isExpiring = type === "capacity-block" && nowMs >= (endMs(endTime) ?? Number.POSITIVE_INFINITY) - EXPIRING_MS;
+  return {
+    id,
+    instanceType,
+    availabilityZone: zone,
+    ownerID: ownerId,
+    instanceMatchCriteria: matchCriteria as StatusReservation["instanceMatchCriteria"],
+    reservationType: type as NonNullable<StatusReservation["reservationType"]>,
+    state: isExpiring ? "expiring" : "active",
+    ...(isInterruptible ? { interruptible: true } : {}),
+    ...(endTime === undefined ? {} : { endTime }),
+  };
+}
+
+/** What launches depend on. */
+const DEPENDENCIES: readonly string[] = ["AMIsReady", "InstanceProfileReady", "SecurityGroupsReady", "SubnetsReady"];
+
+/** The class itself, then what it depends on. */
+function validation(found: readonly Found[]): Look {
+  return async ({ cluster }, _nodeClass, spec) => {
+    const type = "ValidationSucceeded";
+    const problem = specProblem(spec);
+    if (problem !== undefined) return { condition: isNot(type, problem.reason, problem.message) };
+    if (familyOf(spec) === "AL2023" && (await cluster.facts()).cidr === undefined) {
+      const message = "EKS tells no address range of the cluster's services, which nodes of AL2023 need";
+      return { condition: isNot(type, "ClusterCIDRResolutionFailed", message) };
+    }
+    const statusOf = (name: string) => found.find(({ condition }) => condition?.type === name)?.condition?.status;
+    const failed = DEPENDENCIES.filter((name) => statusOf(name) === "False");
+    const open = DEPENDENCIES.filter((name) => statusOf(name) === undefined);
+    const reason = "DependenciesNotReady";
+    if (failed.length > 0) return { condition: isNot(type, reason, `not ready: ${failed.join(", ")}`) };
+    if (open.length > 0) {
+      return { condition: { type, status: "Unknown", reason, message: `not known yet: ${open.join(", ")}` } };
+    }
+    return { condition: isReady(type) };
+  };
+}

@@ -1,0 +1,319 @@
+import type { Random } from "../../base/random.ts";
+import { formatTime } from "../../base/time.ts";
+import type { Clock } from "../../ports/clock.ts";
+import {
+  type AwsApi,
+  AwsError,
+  type Ec2Instance,
+  type FleetAnswer,
+  type FleetOverride,
+  type FleetRequest,
+  type Tags,
+} from "../../providers/aws/aws-api.ts";
+import { spotFraction } from "../../providers/ec2/catalogue.ts";
+import { type Account, hex, type SimulatedTemplate } from "./account.ts";
+import { accountCalls } from "./account-calls.ts";
+import { matches } from "./filters.ts";
+import type { Machine } from "./machine.ts";
+import { Quotas } from "./quotas.ts";
+
+type Range = { min: number; max: number };
+export type Ec2Options = {
+  clock: Clock;
+  random: Random;
+  account: Account;
+  /** Whether an offering has no capacity at the moment. */
+  isSoldOut?(offering: { instanceType: string; zone: string; capacityType: string }): boolean;
+  /** Of each call; default: 5 to 60 ms. */
+  latencyMs?: Range;
+  /** Until an instance shows in answers; default: up to 2 s. */
+  settlingMs?: Range;
+  /** From its launch until a machine runs. Default: 2 to 4 s. */
+  pendingMs?: Range;
+  /** From the request until an instance is terminated. Default: 3 to 8 s. */
+  shuttingDownMs?: Range;
+};
+
+/** Told of what becomes of machines. */
+export type MachineObserver = {
+  runs(machine: Machine): void;
+  stops(machine: Machine): void;
+  ends(machine: Machine): void;
+};
+
+/** How long EC2 tells of an instance that has ended. */
+const TERMINATED_MS = 3_600_000;
+
+/**
+ * EC2, SSM, IAM, EKS and the price list of one account and region, as far as the product uses them: instances with a
+ * life of their own, stock that runs out, answers that lag behind, requests that are refused when there are too many.
+ */
+export class SimulatedEc2 {
+  readonly account: Account;
+  readonly quotas = new Quotas();
+  readonly #options: Required<Ec2Options>;
+  readonly #machines = new Map<string, Machine>();
+  readonly #answers = new Map<string, FleetAnswer>();
+  readonly #observers: MachineObserver[] = [];
+  #launches = 0;
+
+  constructor(options: Ec2Options) {
+    this.account = options.account;
+    this.#options = {
+      isSoldOut: () => false,
+      latencyMs: { min: 5, max: 60 },
+      settlingMs: { min: 0, max: 2_000 },
+      pendingMs: { min: 2_000, max: 4_000 },
+      shuttingDownMs: { min: 3_000, max: 8_000 },
+      ...options,
+    };
+  }
+
+  observe(observer: MachineObserver): void {
+    this.#observers.push(observer);
+  }
+
+  machines(): readonly Machine[] {
+    return [...this.#machines.values()];
+  }
+
+  /** EC2 takes the machine back, as it does with spot capacity. */
+  reclaim(id: string): void {
+    const machine = this.#machines.get(id);
+    if (machine !== undefined) this.#shutDown(machine);
+  }
+
+  /** No machine changes any more. */
+  stop(): void {
+    for (const { cancel } of this.#machines.values()) cancel();
+  }
+
+  /** The account as a client sees it: every call takes its time, and counts. */
+  api(): AwsApi {
+    const calls = { ...accountCalls(this.account, () => this.#options.clock.nowMs()), ...this.#instanceCalls() };
+    const call = async <T>(action: string, run: () => T): Promise<T> => {
+      const { clock, random, latencyMs } = this.#options;
+      await clock.sleep(random.between(latencyMs.min, latencyMs.max));
+      this.quotas.take(action, clock.nowMs());
+      return run();
+    };
+    const api: Record<string, unknown> = {};
+    for (const [name, { action, run }] of Object.entries(calls)) {
+      api[name] = (...parameters: unknown[]) =>
+        call(action, () => (run as (...all: unknown[]) => unknown)(...parameters));
+    }
+    return api as unknown as AwsApi;
+  }
+
+  #instanceCalls() {
+    return {
+      createFleet: { action: "ec2:CreateFleet", run: (request: FleetRequest) => this.#createFleet(request) },
+      runInstancesDryRun: {
+        action: "ec2:RunInstances",
+        run: () => {
+          throw new AwsError("ec2:RunInstances", "DryRunOperation", "Request would have succeeded");
+        },
+      },
+      describeInstances: {
+        action: "ec2:DescribeInstances",
+        run: (query: Parameters<AwsApi["describeInstances"]>[0]) => this.#describeInstances(query),
+      },
+      terminateInstances: {
+        action: "ec2:TerminateInstances",
+        run: (ids: readonly string[]) => ids.map((id) => this.#terminate(id)),
+      },
+      createTags: {
+        action: "ec2:CreateTags",
+        run: (id: string, tags: Tags) => {
+          const { instance } = this.#machine(id, "ec2:CreateTags");
+          instance.tags = { ...instance.tags, ...tags };
+        },
+      },
+    };
+  }
+
+  #describeInstances({ filters = [], ids }: Parameters<AwsApi["describeInstances"]>[0]): Ec2Instance[] {
+    const nowMs = this.#options.clock.nowMs();
+    const asked = ids?.map((id) => {
+      const machine = this.#machine(id, "ec2:DescribeInstances");
+      if (machine.visibleMs > nowMs) throw notFound("ec2:DescribeInstances", id);
+      return machine;
+    });
+    return (asked ?? [...this.#machines.values()])
+      .filter(({ visibleMs }) => visibleMs <= nowMs)
+      .map(({ instance }) => instance)
+      .filter(({ state, tags }) => matches({ fields: { "instance-state-name": state }, tags }, filters))
+      .map((instance) => ({ ...instance }));
+  }
+
+  #terminate(id: string): { id: string; state: string } {
+    const machine = this.#machine(id, "ec2:TerminateInstances");
+    if (machine.instance.state !== "terminated") this.#shutDown(machine);
+    return { id, state: machine.instance.state };
+  }
+
+  #machine(id: string, action: string): Machine {
+    const machine = this.#machines.get(id);
+    if (machine === undefined) throw notFound(action, id);
+    return machine;
+  }
+
+  /** The same token gets the same answer, however often it comes. */
+  #createFleet(request: FleetRequest): FleetAnswer {
+    const known = this.#answers.get(request.clientToken);
+    if (known !== undefined) return known;
+    if (request.dryRun === true)
+      throw new AwsError("ec2:CreateFleet", "DryRunOperation", "Request would have succeeded");
+    const templates = new Map(
+      request.templates.map(({ templateName }) => [templateName, this.#template(templateName)]),
+    );
+    const answer: { instances: FleetAnswer["instances"][number][]; errors: FleetAnswer["errors"][number][] } = {
+      instances: [],
+      errors: [],
+    };
+    const offers = this.#offers(request);
+    for (let i = 0; i < request.count; i += 1) {
+      const offer = offers.find(({ override }) => this.#refusal(override, request) === undefined);
+      if (offer === undefined) break;
+      const machine = this.#launch(offer.override, templates.get(offer.templateName) as SimulatedTemplate, request);
+      const { id, instanceType, zone, subnetId, imageId } = machine.instance;
+      const lifecycle = machine.instance.isSpot ? "spot" : "on-demand";
+      answer.instances.push({ instanceIds: [id], instanceType, zone, subnetId, imageId, lifecycle });
+    }
+    if (answer.instances.length < request.count) {
+      for (const { override } of offers) {
+        const { instanceType, zone, subnetId } = override;
+        const refused = this.#refusal(override, request);
+        if (refused !== undefined) answer.errors.push({ ...refused, instanceType, zone, subnetId });
+      }
+    }
+    const result = { id: `fleet-${hex(this.#answers.size + 1)}`, ...answer };
+    this.#answers.set(request.clientToken, result);
+    return result;
+  }
+
+  #template(name: string): SimulatedTemplate {
+    const template = this.account.templates.get(name);
+    if (template !== undefined) return template;
+    const code = "InvalidLaunchTemplateName.NotFoundException";
+    throw new AwsError(
+      "ec2:CreateFleet",
+      code,
+      `The specified launch template, with template name ${name}, does not exist.`,
+    );
+  }
+
+  /** Cheapest first; EC2 also looks at how much capacity there is, which here is all or nothing. */
+  #offers(request: FleetRequest): { override: FleetOverride; templateName: string; usdPerHour: number }[] {
+    const offers = request.templates.flatMap(({ templateName, overrides }) =>
+      overrides.map((override) => ({
+        templateName,
+        override,
+        usdPerHour: this.price(override, request.targetCapacityType),
+      })),
+    );
+    return offers.sort((a, b) => a.usdPerHour - b.usdPerHour);
+  }
+
+  /** What the offering costs in truth, in US dollars per hour. */
+  price({ instanceType, zone }: { instanceType: string; zone: string }, capacityType: string): number {
+    const onDemand = this.account.types.get(instanceType)?.usdPerHour ?? Number.POSITIVE_INFINITY;
+    return capacityType === "spot" ? Math.round(onDemand * spotFraction(instanceType, zone) * 1e6) / 1e6 : onDemand;
+  }
+
+  #refusal(override: FleetOverride, request: FleetRequest): { code: string; message: string } | undefined {
+    const { instanceType, zone, subnetId } = override;
+    const template = request.templates.find(({ overrides }) => overrides.includes(override));
+    const data = this.account.templates.get(template?.templateName ?? "")?.data;
+    const reservationId = data?.capacityReservationSpecification?.capacityReservationTarget?.capacityReservationId;
+    if (reservationId !== undefined) {
+      const left = this.account.reservations.get(reservationId)?.availableCount ?? 0;
+      const message = `There is no capacity left in ${reservationId}.`;
+      return left > 0 ? undefined : { code: "ReservationCapacityExceeded", message };
+    }
+    const capacityType = request.targetCapacityType;
+    if (!(this.account.types.get(instanceType)?.zones.includes(zone) ?? false)) {
+      return {
+        code: "Unsupported",
+        message: `Your requested instance type (${instanceType}) is not supported in ${zone}.`,
+      };
+    }
+    if (this.#options.isSoldOut({ instanceType, zone, capacityType })) {
+      const message = `We currently do not have sufficient ${instanceType} capacity in ${zone}.`;
+      return { code: capacityType === "spot" ? "UnfulfillableCapacity" : "InsufficientInstanceCapacity", message };
+    }
+    if ((this.account.subnets.get(subnetId)?.freeAddresses ?? 0) < 1) {
+      return { code: "InsufficientFreeAddressesInSubnet", message: `There are no free addresses in ${subnetId}.` };
+    }
+    return undefined;
+  }
+
+  #launch(override: FleetOverride, { data }: SimulatedTemplate, request: FleetRequest): Machine {
+    const { clock, random, settlingMs, pendingMs } = this.#options;
+    const { instanceType, zone, subnetId, imageId } = override;
+    const nowMs = clock.nowMs();
+    this.#launches += 1;
+    const number = this.#launches;
+    const subnet = this.account.subnets.get(subnetId);
+    if (subnet !== undefined) subnet.freeAddresses -= 1;
+    const reservation = data.capacityReservationSpecification?.capacityReservationTarget?.capacityReservationId;
+    const reserved = this.account.reservations.get(reservation ?? "");
+    if (reserved !== undefined) reserved.availableCount -= 1;
+    const machine: Machine = {
+      instance: {
+        id: `i-${hex(number * 0x1000 + random.between(0, 0xfff))}`,
+        state: "pending",
+        instanceType,
+        imageId,
+        zone,
+        subnetId,
+        securityGroupIds: data.networkInterfaces[0]?.groups ?? [],
+        launchTime: formatTime(nowMs),
+        tags: Object.assign(
+          {},
+          ...request.tags.filter(({ resourceType }) => resourceType === "instance").map(({ tags }) => tags),
+        ),
+        isSpot: request.targetCapacityType === "spot",
+        tenancy: data.placement?.tenancy ?? "default",
+        ...(reservation === undefined ? {} : { capacityReservationId: reservation }),
+        usesReservationOnly: reservation !== undefined,
+        ...(data.placement?.groupId === undefined ? {} : { placementGroupId: data.placement.groupId }),
+      },
+      facts: (this.account.types.get(instanceType) as { facts: Machine["facts"] }).facts,
+      data,
+      imageKind: this.account.images.get(imageId)?.kind ?? "any",
+      privateIp: `10.0.${(number >> 8) & 255}.${number & 255}`,
+      usdPerHour: this.price(override, request.targetCapacityType),
+      visibleMs: nowMs + random.between(settlingMs.min, settlingMs.max),
+      cancel: () => undefined,
+    };
+    this.#machines.set(machine.instance.id, machine);
+    machine.cancel = clock.after(random.between(pendingMs.min, pendingMs.max), () => {
+      machine.instance.state = "running";
+      for (const observer of this.#observers) observer.runs(machine);
+    });
+    return machine;
+  }
+
+  #shutDown(machine: Machine): void {
+    const { clock, random, shuttingDownMs } = this.#options;
+    const { instance } = machine;
+    if (instance.state === "shutting-down" || instance.state === "terminated") return;
+    machine.cancel();
+    instance.state = "shutting-down";
+    for (const observer of this.#observers) observer.stops(machine);
+    machine.cancel = clock.after(random.between(shuttingDownMs.min, shuttingDownMs.max), () => {
+      instance.state = "terminated";
+      const subnet = this.account.subnets.get(instance.subnetId);
+      if (subnet !== undefined) subnet.freeAddresses += 1;
+      const reserved = this.account.reservations.get(instance.capacityReservationId ?? "");
+      if (reserved !== undefined) reserved.availableCount += 1;
+      for (const observer of this.#observers) observer.ends(machine);
+      machine.cancel = clock.after(TERMINATED_MS, () => this.#machines.delete(instance.id));
+    });
+  }
+}
+
+function notFound(action: string, id: string): AwsError {
+  return new AwsError(action, "InvalidInstanceID.NotFound", `The instance ID '${id}' does not exist`);
+}
