@@ -9,14 +9,12 @@ import { realClock } from "../../src/kube/real-clock.ts";
 import { withSchedulerConfig } from "../../src/kube/scheduler-config.ts";
 import { asksForHelp, parseSettings, type Settings, settingsHelp } from "../../src/model/settings.ts";
 import type { Metrics } from "../../src/ports/telemetry.ts";
-import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
-import { readInstanceTypesFile } from "../../src/providers/kwok/instance-types-file.ts";
-import { kwokProvider } from "../../src/providers/kwok/provider.ts";
 import { uuidFrom } from "../../src/runtime/uuid.ts";
 import { serveEndpoints } from "../../src/telemetry/http-endpoints.ts";
 import { openLogSinks } from "../../src/telemetry/log-sinks.ts";
 import { EXIT, type Io } from "../cli/io.ts";
 import { type Product, startProduct } from "./product.ts";
+import { cloudOf } from "./provider.ts";
 
 /** `karpenter controller`: runs against the cluster of the kubeconfig or, in a pod, the pod's own. */
 export async function controllerCommand(args: string[], io: Io): Promise<number> {
@@ -44,12 +42,12 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
       observe: (...sample) => registry?.observe(...sample),
     },
   });
-  const instanceTypes = instanceTypesOf(settings, io);
+  const cloud = await cloudOf({ settings, env: io.env, clock, version: build.version });
   const product = startProduct({
     settings,
     api,
     build,
-    provider: (limited) => kwokProvider({ api: limited, clock, instanceTypes }),
+    provider: (limited, log) => cloud.provider(limited, log),
     clock,
     random,
     writeLog: (line) => sinks.write(line),
@@ -65,6 +63,7 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
   const why = await ended.promise;
   const isClean = await product.stop();
   await endpoints.close();
+  cloud.close();
   await close();
   if (why instanceof InvariantError) throw why;
   if (why === "leadership lost") io.err("KARP_LEADERSHIP_LOST: another process has the Lease now; this one ends\n");
@@ -82,13 +81,6 @@ async function endpointsOf(settings: Settings, product: Product): ReturnType<typ
     readyChecks: { manager: () => product.isReady(), crd: () => product.operator?.mirror.isSynced() ?? true },
     isProfiling: settings.enableProfiling,
   });
-}
-
-/** The types of the given file, else those of the region in AWS_REGION. */
-function instanceTypesOf(settings: Settings, io: Io): ReturnType<typeof catalogueInstanceTypes> {
-  if (settings.instanceTypesFilePath !== "") return readInstanceTypesFile(settings.instanceTypesFilePath);
-  const region = io.env["AWS_REGION"] ?? io.env["AWS_DEFAULT_REGION"] ?? "us-east-1";
-  return catalogueInstanceTypes(region);
 }
 
 /** The one place where chance comes from outside: two processes must not draw the same. */

@@ -8,7 +8,6 @@ import { CUSTOM_RESOURCES } from "../../src/model/resources/custom-resources.ts"
 import { defaultSettings, type Settings } from "../../src/model/settings.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { KubeApi } from "../../src/ports/kube-api.ts";
-import { awsProvider } from "../../src/providers/aws/provider.ts";
 import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
 import { kwokProvider } from "../../src/providers/kwok/provider.ts";
 import { uuidFrom } from "../../src/runtime/uuid.ts";
@@ -21,6 +20,7 @@ import type { KubeletOptions } from "../../src/simulation/kubelet/kubelets.ts";
 import { type Cluster, startCluster } from "../../src/simulation/world/cluster.ts";
 import { createProductObjects, PRODUCT_NAMESPACE } from "../../src/simulation/world/product-objects.ts";
 import { type Product, startProduct } from "../controller/product.ts";
+import { ec2Provider } from "../controller/provider.ts";
 import { twoProviders } from "./two-providers.ts";
 
 export type PlaygroundClusterOptions = {
@@ -31,6 +31,8 @@ export type PlaygroundClusterOptions = {
   settings?: Partial<Settings>;
   kubelets?: Partial<KubeletOptions>;
 };
+
+const QUEUE_NAME = "interruptions";
 
 /** A simulated EKS cluster with two processes of the product in it, of which one leads. */
 export type PlaygroundCluster = {
@@ -53,7 +55,13 @@ export function startPlaygroundCluster(options: PlaygroundClusterOptions): Playg
     systemNodes: { count: 2, region },
     ...(kubelets === undefined ? {} : { kubelets }),
   });
-  const settings: Settings = { ...defaultSettings(), ...PATIENT_LEASE, ...options.settings };
+  const settings: Settings = {
+    ...defaultSettings(),
+    ...PATIENT_LEASE,
+    clusterName,
+    interruptionQueue: QUEUE_NAME,
+    ...options.settings,
+  };
   createProductObjects(server, { clusterName, replicas: 2 });
   const instanceTypes = catalogueInstanceTypes(region);
   const ec2 = startEc2(options, cluster, server);
@@ -65,22 +73,12 @@ export function startPlaygroundCluster(options: PlaygroundClusterOptions): Playg
         twoProviders(
           { provider: kwokProvider({ api, clock, instanceTypes }), idPrefix: "kwok://" },
           {
-            provider: awsProvider({
+            provider: ec2Provider(settings, {
               aws: ec2.api(),
               kube: api,
               clock,
               log: log.with({ logger: "aws" }),
               region,
-              clusterName,
-              clusterEndpoint: "",
-              clusterCaBundle: "",
-              isIsolated: false,
-              vmMemoryOverhead: 0.075,
-              reservedEnis: 0,
-              reservedCapacity: settings.featureGates.reservedCapacity,
-              minValuesBestEffort: settings.minValuesPolicy === "BestEffort",
-              subnetRefreshMs: MINUTE_MS,
-              amiRefreshMs: MINUTE_MS,
             }),
             idPrefix: "aws:///",
           },
@@ -122,7 +120,7 @@ function startEc2(
   server: ApiServer,
 ): SimulatedEc2 {
   const account = createAccount({ region, clusterName, hasWhateverIsNamed: true });
-  const ec2 = new SimulatedEc2({ clock, random: random.fork("ec2"), account });
+  const ec2 = new SimulatedEc2({ clock, random: random.fork("ec2"), account, queueName: QUEUE_NAME });
   const writer = new ClusterWriter(server, "cloud-controller-manager");
   ec2.observe(ec2Nodes({ clock, random: random.fork("ec2-nodes"), region, state, writer, kubelets }));
   return ec2;

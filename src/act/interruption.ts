@@ -15,7 +15,7 @@ import { deleteObject, patchObject } from "./write.ts";
 /** What could not be done is tried again so soon: there are two minutes. */
 const RETRY_MS = SECOND_MS;
 /** So many notices are worked on at once. */
-const PARALLEL_MAX = 10;
+const PARALLEL_MAX = 100;
 
 /**
  * Hears from the provider which instances are about to be taken away, and deletes their claims with a deadline: their

@@ -17,6 +17,7 @@ import { nodeTerminationController } from "./node-termination.ts";
 import { nodeClaimConsistencyController } from "./nodeclaim-consistency.ts";
 import { nodeClaimDisruptionController } from "./nodeclaim-disruption.ts";
 import { nodeClaimLifecycleController } from "./nodeclaim-lifecycle.ts";
+import { nodeClaimTaggingController } from "./nodeclaim-tagging.ts";
 import { nodePoolCounterController } from "./nodepool-counter.ts";
 import { nodePoolHashController } from "./nodepool-hash.ts";
 import { nodePoolReadinessController } from "./nodepool-readiness.ts";
@@ -107,6 +108,7 @@ export function startOperator({ onFatal, onClockJump, ...ports }: OperatorOption
 
 function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[] {
   const care = needs.provider.nodeClassCare;
+  const nameInstance = needs.provider.nameInstance?.bind(needs.provider);
   return [
     provisionController(needs, (podKeys) => pods?.placed(podKeys)),
     nodeClaimLifecycleController(needs),
@@ -133,6 +135,7 @@ function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[
     nodePoolCounterController(needs),
     pricingController(needs),
     ...(care === undefined ? [] : [nodeClassCareController(needs, care)]),
+    ...(nameInstance === undefined ? [] : [nodeClaimTaggingController(needs, nameInstance)]),
   ];
 }
 

@@ -1,3 +1,4 @@
+import { AWS_SETTINGS, type AwsSettingValues } from "./aws-settings.ts";
 import type { DisruptionPause } from "./disruption-pause.ts";
 import {
   AMOUNT,
@@ -23,7 +24,7 @@ export type FeatureGates = {
 };
 
 /** What the operator can set, parsed. SETTINGS_TABLE says how each is written. */
-export type SettingValues = {
+export type SettingValues = AwsSettingValues & {
   karpenterService: string;
   metricsPort: number;
   healthProbePort: number;
@@ -390,6 +391,7 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     default: 1,
     meaning: "largest share of one workload's pods that is planned onto one node, though always one; 1: no bound",
   },
+  ...AWS_SETTINGS,
   leaseDurationMs: {
     flag: "lease-duration",
     variable: "LEASE_DURATION",

@@ -21,6 +21,15 @@ export type ValueType<T> = {
 
 export const TEXT: ValueType<string> = { name: "string", parse: (text) => ({ value: text }), print: (value) => value };
 
+/** An absolute address, or nothing. */
+export const ADDRESS: ValueType<string> = {
+  name: "URL",
+  isStrictVariable: true,
+  parse: (text) =>
+    text === "" || /^https?:\/\/[^/\s]+/.test(text) ? { value: text } : { expected: "an address such as https://host" },
+  print: (value) => value,
+};
+
 export const TEXTS: ValueType<readonly string[]> = {
   name: "comma list",
   parse: (text) => ({ value: text.split(",").filter((item) => item !== "") }),

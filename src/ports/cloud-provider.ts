@@ -79,6 +79,11 @@ export interface CloudProvider {
   readonly repairPolicies: readonly RepairPolicy[];
   /** Absent: nobody tells of interruptions. */
   readonly interruptions?: Interruptions;
+  /**
+   * Called when the claim's node has registered, and again after a restart: lets the cloud know the node's name. The
+   * claim gets the annotations; where they are there, nothing is to be done.
+   */
+  nameInstance?(claim: NodeClaim): Promise<Record<string, string>>;
   /** Absent: its node classes need no looking after. */
   readonly nodeClassCare?: NodeClassCare;
   /** Takes away what it made beside instances and nobody needs any more. Called every few minutes. */

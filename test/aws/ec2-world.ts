@@ -25,6 +25,8 @@ const CLASS: ClassSpec = {
   securityGroupSelectorTerms: DISCOVERY,
 };
 
+const KEPT_TYPES = /^([cmr][56]|m6g|t3|g4dn)\.(metal|medium|large|2?xlarge|12xlarge)$/;
+
 /** A cluster in a simulated account, with the whole product at work, on virtual time. */
 export class Ec2World {
   readonly clock = new VirtualClock(1_767_225_600_000);
@@ -41,6 +43,8 @@ export class Ec2World {
     });
     this.account = this.playground.ec2.account;
     this.account.hasWhateverIsNamed = false;
+    // Enough to choose from, and few enough for many tests.
+    for (const name of this.account.types.keys()) if (!KEPT_TYPES.test(name)) this.account.types.delete(name);
   }
 
   async nodeClass(change: Partial<ClassSpec> = {}, name = "default"): Promise<void> {

@@ -25,16 +25,22 @@ describe("nodes of EC2", () => {
         assert.deepEqual(instance.securityGroupIds, [...world.account.securityGroups.keys()]);
       }
       for (const { metadata, status } of world.claims()) {
-        const keys = Object.keys(metadata.annotations ?? {}).filter((key) => key.startsWith("karpenter.k8s.aws/"));
-        assert.deepEqual(keys.sort(), [
-          "karpenter.k8s.aws/ec2nodeclass-hash",
-          "karpenter.k8s.aws/ec2nodeclass-hash-version",
-          "karpenter.k8s.aws/instance-profile-name",
-        ]);
+        const { annotations = {} } = metadata;
+        assert.equal(annotations["karpenter.k8s.aws/ec2nodeclass-hash-version"], "v6");
+        const { annotations: ofClass = {} } = world.classOf()!.metadata;
+        const hash = "karpenter.k8s.aws/ec2nodeclass-hash";
+        assert.equal(annotations[hash], ofClass[hash]);
+        assert.ok(world.account.profiles.has(annotations["karpenter.k8s.aws/instance-profile-name"] ?? ""));
         assert.match(status?.imageID ?? "", /^ami-/);
         assert.equal(metadata.labels?.["topology.k8s.aws/zone-id"]?.startsWith("use1-az"), true);
       }
       assert.ok(world.calls("ec2:CreateFleet") <= 3, "equal launches go together");
+      const isNamed = () => world.alive().every(({ instance: { tags } }) => tags["Name"] !== undefined);
+      await world.until("every instance has its node's name", isNamed);
+      for (const { instance } of world.alive()) {
+        const claim = world.claims().find(({ metadata }) => metadata.name === instance.tags["karpenter.sh/nodeclaim"]);
+        assert.equal(claim?.status?.nodeName, instance.tags["Name"]);
+      }
       await world.scale(0);
       await world.until("no machine is left", () => world.alive().length === 0 && world.claims().length === 0);
       await world.clock.runFor(10 * MINUTE_MS);
@@ -73,7 +79,7 @@ describe("nodes of EC2", () => {
       await world.nodeClass({ amiFamily: "AL2023", amiSelectorTerms: [{ id: image!.id }] }, "pinned");
       await world.pool([onDemand]);
       await world.pool([onDemand, pinned], "pinned", "pinned");
-      await world.deploy(1);
+      await world.deploy(1, { cpu: "1" }, "web", { "karpenter.sh/nodepool": "default" });
       await world.deploy(1, { cpu: "1" }, "stays", { "example.com/pinned": "yes" });
       await world.podsRun(2);
       const before = new Map(world.claims().map(({ metadata, status }) => [metadata.name, status?.imageID]));

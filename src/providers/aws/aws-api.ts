@@ -101,7 +101,6 @@ export type FleetRequest = {
   templates: readonly { templateName: string; overrides: readonly FleetOverride[] }[];
   tags: readonly TagSpecification[];
   context?: string;
-  dryRun?: boolean;
 };
 export type FleetOverride = {
   instanceType: string;
@@ -123,8 +122,6 @@ export type FleetInstance = {
 export type FleetError = { code: string; message: string; instanceType: string; zone: string; subnetId: string };
 export type FleetAnswer = { id: string; instances: readonly FleetInstance[]; errors: readonly FleetError[] };
 
-export type RunInstancesDryRun = { templateName: string; instanceType: string; subnetId: string; imageId: string };
-
 export type Ec2Instance = {
   id: string;
   /** pending, running, stopping, stopped, shutting-down or terminated. */
@@ -145,7 +142,7 @@ export type Ec2Instance = {
   placementGroupId?: string;
 };
 
-export type InstanceProfile = { name: string; path: string; roles: readonly string[]; tags: Tags };
+export type InstanceProfile = { name: string; path: string; roles: readonly string[] };
 export type EksCluster = {
   arn: string;
   version: string;
@@ -155,6 +152,8 @@ export type EksCluster = {
   serviceIpv4Cidr?: string;
   serviceIpv6Cidr?: string;
 };
+
+export type QueueMessage = { id: string; receipt: string; body: string };
 
 /** What we ask of AWS. Lists are complete: pages are the implementation's business. Every method throws AwsError. */
 export interface AwsApi {
@@ -177,8 +176,6 @@ export interface AwsApi {
   createLaunchTemplate(request: { name: string; data: LaunchTemplateData; tags: Tags }): Promise<LaunchTemplate>;
   deleteLaunchTemplate(name: string): Promise<void>;
   createFleet(request: FleetRequest): Promise<FleetAnswer>;
-  /** Throws AwsError DryRunOperation when it would be allowed. */
-  runInstancesDryRun(request: RunInstancesDryRun): Promise<void>;
   describeInstances(query: { filters?: readonly Filter[]; ids?: readonly string[] }): Promise<Ec2Instance[]>;
   /** The state of each after the call. */
   terminateInstances(ids: readonly string[]): Promise<{ id: string; state: string }[]>;
@@ -197,6 +194,11 @@ export interface AwsApi {
   removeRoleFromInstanceProfile(profileName: string, roleName: string): Promise<void>;
 
   describeCluster(name: string): Promise<EksCluster>;
+
+  getQueueUrl(name: string): Promise<string>;
+  /** At most ten; waits a few seconds for the first. One that is not deleted comes again. */
+  receiveMessages(queueUrl: string): Promise<QueueMessage[]>;
+  deleteMessage(queueUrl: string, receipt: string): Promise<void>;
 }
 
 /** AWS said no. */

@@ -25,10 +25,15 @@ export class Instances {
     this.#terminate = new Batch({ clock, ...BATCH, key, run: (ids) => this.#terminateAll(ids) });
   }
 
+  /** As EC2 tells now, also for a while when it is terminated; undefined: EC2 does not know it. */
+  find(id: string): Promise<Ec2Instance | undefined> {
+    return this.#describe.add(id);
+  }
+
   /** As EC2 tells now; undefined: terminated, or not there. */
   async get(id: string): Promise<Ec2Instance | undefined> {
-    const instance = await this.#describe.add(id);
-    return instance === undefined || instance.state === "terminated" ? undefined : instance;
+    const instance = await this.find(id);
+    return instance?.state === "terminated" ? undefined : instance;
   }
 
   /** As last seen, when it was seen at all. */

@@ -1,6 +1,7 @@
 import { RetryError } from "../../base/errors.ts";
 import { byText } from "../../base/order.ts";
 import { DAY_MS, MINUTE_MS, parseTime, SECOND_MS } from "../../base/time.ts";
+import { TokenBucket } from "../../base/token-bucket.ts";
 import { EC2_NODE_CLASSES } from "../../model/kinds.ts";
 import { INSTANCE_TYPE_LABEL } from "../../model/labels.ts";
 import type { Ec2NodeClass } from "../../model/resources/ec2-node-class.ts";
@@ -23,6 +24,7 @@ import { Cluster, type ClusterOptions } from "./cluster-facts.ts";
 import { Finders } from "./finders.ts";
 import { InstanceProfiles } from "./instance-profiles.ts";
 import { Instances } from "./instances.ts";
+import { queueInterruptions } from "./interruptions.ts";
 import { LaunchTemplates } from "./launch-templates.ts";
 import { Launcher } from "./launcher.ts";
 import { Lookup } from "./lookup.ts";
@@ -36,9 +38,11 @@ import { kubeletProblem } from "./pure/kubelet.ts";
 import {
   AWS_GROUP,
   AWS_WELL_KNOWN_LABELS,
+  CLUSTER_TAG,
   EFA_RESOURCE,
   HASH_ANNOTATION,
   HASH_VERSION_ANNOTATION,
+  NODE_CLAIM_TAG,
   PROFILE_ANNOTATION,
 } from "./pure/labels.ts";
 import { reservedTag } from "./pure/tags.ts";
@@ -60,6 +64,8 @@ export type AwsProviderOptions = ClusterOptions & {
   minValuesBestEffort: boolean;
   subnetRefreshMs: number;
   amiRefreshMs: number;
+  /** "": interruptions are not heard of. */
+  interruptionQueue: string;
 };
 
 /** A cloud of EC2 instances, for node classes of kind EC2NodeClass. */
@@ -83,6 +89,10 @@ export function awsProvider(options: AwsProviderOptions): CloudProvider {
       return parts.types.of(await viewOf(parts, nodeClass as Ec2NodeClass | undefined));
     },
     driftReason: (claim, nodeClass) => driftReason(parts, claim, nodeClass as Ec2NodeClass | undefined),
+    ...(options.interruptionQueue === ""
+      ? {}
+      : { interruptions: queueInterruptions({ ...options, ...parts, queueName: options.interruptionQueue }) }),
+    nameInstance: (claim) => nameInstance(parts, options, claim),
     nodeClassCare: ec2NodeClassCare({ ...parts, caBundle: options.clusterCaBundle }),
     async collectHelpers() {
       await parts.templates.collect();
@@ -134,10 +144,12 @@ function partsOf(options: AwsProviderOptions) {
     templates,
     addresses,
     reservations,
+    unavailable,
     types,
     finders: new Finders(options),
     profiles: new InstanceProfiles(options),
     instances: new Instances(options),
+    tagging: new TokenBucket({ perSecond: 1, burst: 1 }),
     earlier: new Lookup<Map<string, Ec2Instance>>({ clock, ttlMs: EARLIER_TTL_MS }),
     startedMs: clock.nowMs(),
     /** By claim uid: launches whose outcome is not known. */
@@ -277,12 +289,14 @@ async function list(parts: Parts): Promise<Instance[]> {
 async function terminate(parts: Parts, claim: NodeClaim): Promise<void> {
   const id = instanceIdOf(claim.status?.providerID ?? "") ?? (await unnamedInstance(parts, claim));
   if (id === undefined) throw new InstanceNotFoundError(`${claim.metadata.name} has no instance`);
-  const instance = await parts.instances.get(id);
-  const isNew = parts.clock.nowMs() - (parts.launchedMs.get(id) ?? Number.NEGATIVE_INFINITY) < SETTLING_MS;
+  const instance = await parts.instances.find(id);
   if (instance?.state === "shutting-down") return;
-  const state = instance === undefined && !isNew ? "terminated" : await parts.instances.terminate(id);
-  if (state === undefined && isNew) throw new RetryError(`EC2 does not know ${id} yet`, SECOND_MS);
-  if (state !== undefined && state !== "terminated") return;
+  const isNew = parts.clock.nowMs() - (parts.launchedMs.get(id) ?? Number.NEGATIVE_INFINITY) < SETTLING_MS;
+  if (instance?.state !== "terminated" && (instance !== undefined || isNew)) {
+    const state = await parts.instances.terminate(id);
+    if (state === undefined) throw new RetryError(`EC2 does not know ${id} yet`, SECOND_MS);
+    if (state !== "terminated") return;
+  }
   const reservation = parts.instances.takeReservation(id);
   if (reservation !== undefined) parts.reservations.ended(reservation);
   parts.launchedMs.delete(id);
@@ -318,6 +332,30 @@ async function driftReason(
   if (now === undefined) throw new InstanceNotFoundError(`${id} is gone`);
   const again = dynamicDrift(claim, now, type?.requirements, view);
   return again.kind === "drifted" ? again.reason : undefined;
+}
+
+const NAMED: Readonly<Record<string, string>> = {
+  "karpenter.k8s.aws/tagged": "true",
+  "compatibility.karpenter.k8s.aws/cluster-name-tagged": "true",
+};
+
+/** Tags that only make sense once the node is there; those that somebody has set already stay. */
+async function nameInstance(
+  { instances, tagging, clock }: Parts,
+  { aws, clusterName }: AwsProviderOptions,
+  { metadata, status }: NodeClaim,
+): Promise<Record<string, string>> {
+  const id = instanceIdOf(status?.providerID ?? "");
+  const isNamed = Object.keys(NAMED).every((key) => metadata.annotations?.[key] !== undefined);
+  if (id === undefined || isNamed) return {};
+  const instance = await instances.seen(id);
+  const wanted = { Name: status?.nodeName ?? "", [NODE_CLAIM_TAG]: metadata.name, [CLUSTER_TAG]: clusterName };
+  const missing = Object.entries(wanted).filter(([key]) => instance?.tags[key] === undefined);
+  if (instance !== undefined && missing.length > 0) {
+    await clock.sleep(tagging.reserve(clock.nowMs()));
+    await aws.createTags(id, Object.fromEntries(missing));
+  }
+  return NAMED;
 }
 
 function rememberLaunch({ launchedMs, clock }: Parts, id: string): void {

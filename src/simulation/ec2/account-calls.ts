@@ -9,7 +9,14 @@ type Call<Name extends keyof AwsApi> = {
   action: string;
   run(...parameters: Parameters<AwsApi[Name]>): Awaited<ReturnType<AwsApi[Name]>>;
 };
-type InstanceCall = "createFleet" | "runInstancesDryRun" | "describeInstances" | "terminateInstances" | "createTags";
+type InstanceCall =
+  | "getQueueUrl"
+  | "receiveMessages"
+  | "deleteMessage"
+  | "createFleet"
+  | "describeInstances"
+  | "terminateInstances"
+  | "createTags";
 export type AccountCalls = { [Name in Exclude<keyof AwsApi, InstanceCall>]: Call<Name> };
 
 /** EC2 takes user data of so many bytes. */

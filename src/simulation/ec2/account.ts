@@ -29,7 +29,7 @@ export type Account = {
   reservations: Map<string, CapacityReservation & { tags: Tags }>;
   placementGroups: Map<string, PlacementGroup>;
   templates: Map<string, SimulatedTemplate>;
-  profiles: Map<string, InstanceProfile>;
+  profiles: Map<string, InstanceProfile & { tags: Tags }>;
   /** Roles that IAM does not know; all others exist. */
   missingRoles: Set<string>;
   cluster: EksCluster & { name: string };

@@ -15,6 +15,7 @@ import { type Account, hex, type SimulatedTemplate } from "./account.ts";
 import { accountCalls } from "./account-calls.ts";
 import { matches } from "./filters.ts";
 import type { Machine } from "./machine.ts";
+import { SimulatedQueue } from "./queue.ts";
 import { Quotas } from "./quotas.ts";
 
 type Range = { min: number; max: number };
@@ -22,8 +23,8 @@ export type Ec2Options = {
   clock: Clock;
   random: Random;
   account: Account;
-  /** Whether an offering has no capacity at the moment. */
-  isSoldOut?(offering: { instanceType: string; zone: string; capacityType: string }): boolean;
+  /** Of the queue that hears of interruptions; default: "interruptions". */
+  queueName?: string;
   /** Of each call; default: 5 to 60 ms. */
   latencyMs?: Range;
   /** Until an instance shows in answers; default: up to 2 s. */
@@ -41,6 +42,7 @@ export type MachineObserver = {
   ends(machine: Machine): void;
 };
 
+const WARNING_MS = 120_000;
 /** How long EC2 tells of an instance that has ended. */
 const TERMINATED_MS = 3_600_000;
 
@@ -51,6 +53,9 @@ const TERMINATED_MS = 3_600_000;
 export class SimulatedEc2 {
   readonly account: Account;
   readonly quotas = new Quotas();
+  readonly queue: SimulatedQueue;
+  /** Whether an offering has no capacity at the moment. */
+  isSoldOut: (offering: { instanceType: string; zone: string; capacityType: string }) => boolean = () => false;
   readonly #options: Required<Ec2Options>;
   readonly #machines = new Map<string, Machine>();
   readonly #answers = new Map<string, FleetAnswer>();
@@ -60,13 +65,14 @@ export class SimulatedEc2 {
   constructor(options: Ec2Options) {
     this.account = options.account;
     this.#options = {
-      isSoldOut: () => false,
+      queueName: "interruptions",
       latencyMs: { min: 5, max: 60 },
       settlingMs: { min: 0, max: 2_000 },
       pendingMs: { min: 2_000, max: 4_000 },
       shuttingDownMs: { min: 3_000, max: 8_000 },
       ...options,
     };
+    this.queue = new SimulatedQueue(this.#options.queueName, options.clock);
   }
 
   observe(observer: MachineObserver): void {
@@ -77,10 +83,13 @@ export class SimulatedEc2 {
     return [...this.#machines.values()];
   }
 
-  /** EC2 takes the machine back, as it does with spot capacity. */
-  reclaim(id: string): void {
+  /** EC2 takes spot capacity back: it says so, and two minutes later the machine is gone. */
+  interrupt(id: string): void {
     const machine = this.#machines.get(id);
-    if (machine !== undefined) this.#shutDown(machine);
+    if (machine === undefined) return;
+    const detail = { "instance-id": id, "instance-action": "terminate" };
+    this.queue.event("aws.ec2", "EC2 Spot Instance Interruption Warning", detail);
+    this.#options.clock.after(WARNING_MS, () => this.#shutDown(machine));
   }
 
   /** No machine changes any more. */
@@ -108,12 +117,6 @@ export class SimulatedEc2 {
   #instanceCalls() {
     return {
       createFleet: { action: "ec2:CreateFleet", run: (request: FleetRequest) => this.#createFleet(request) },
-      runInstancesDryRun: {
-        action: "ec2:RunInstances",
-        run: () => {
-          throw new AwsError("ec2:RunInstances", "DryRunOperation", "Request would have succeeded");
-        },
-      },
       describeInstances: {
         action: "ec2:DescribeInstances",
         run: (query: Parameters<AwsApi["describeInstances"]>[0]) => this.#describeInstances(query),
@@ -121,6 +124,12 @@ export class SimulatedEc2 {
       terminateInstances: {
         action: "ec2:TerminateInstances",
         run: (ids: readonly string[]) => ids.map((id) => this.#terminate(id)),
+      },
+      getQueueUrl: { action: "sqs:GetQueueUrl", run: (name: string) => this.queue.url(name) },
+      receiveMessages: { action: "sqs:ReceiveMessage", run: () => this.queue.receive() },
+      deleteMessage: {
+        action: "sqs:DeleteMessage",
+        run: (_url: string, receipt: string) => this.queue.remove(receipt),
       },
       createTags: {
         action: "ec2:CreateTags",
@@ -162,8 +171,6 @@ export class SimulatedEc2 {
   #createFleet(request: FleetRequest): FleetAnswer {
     const known = this.#answers.get(request.clientToken);
     if (known !== undefined) return known;
-    if (request.dryRun === true)
-      throw new AwsError("ec2:CreateFleet", "DryRunOperation", "Request would have succeeded");
     const templates = new Map(
       request.templates.map(({ templateName }) => [templateName, this.#template(templateName)]),
     );
@@ -238,7 +245,7 @@ export class SimulatedEc2 {
         message: `Your requested instance type (${instanceType}) is not supported in ${zone}.`,
       };
     }
-    if (this.#options.isSoldOut({ instanceType, zone, capacityType })) {
+    if (this.isSoldOut({ instanceType, zone, capacityType })) {
       const message = `We currently do not have sufficient ${instanceType} capacity in ${zone}.`;
       return { code: capacityType === "spot" ? "UnfulfillableCapacity" : "InsufficientInstanceCapacity", message };
     }
@@ -301,6 +308,8 @@ export class SimulatedEc2 {
     if (instance.state === "shutting-down" || instance.state === "terminated") return;
     machine.cancel();
     instance.state = "shutting-down";
+    const detail = { "instance-id": instance.id, state: instance.state };
+    this.queue.event("aws.ec2", "EC2 Instance State-change Notification", detail);
     for (const observer of this.#observers) observer.stops(machine);
     machine.cancel = clock.after(random.between(shuttingDownMs.min, shuttingDownMs.max), () => {
       instance.state = "terminated";

@@ -12,6 +12,8 @@ const QUOTAS: Readonly<Record<string, { burst: number; perSecond: number }>> = {
 };
 /** Of everything that only reads. */
 const READS = { burst: 100, perSecond: 20 };
+/** SQS is made for many. */
+const QUEUE = { burst: 3_000, perSecond: 3_000 };
 
 /** Refuses what comes faster than the account may ask, and counts what was asked. */
 export class Quotas {
@@ -21,7 +23,8 @@ export class Quotas {
   /** @throws AwsError RequestLimitExceeded */
   take(action: string, nowMs: number): void {
     this.calls.set(action, (this.calls.get(action) ?? 0) + 1);
-    const bucket = this.#buckets.get(action) ?? new TokenBucket(QUOTAS[action] ?? READS);
+    const bucket =
+      this.#buckets.get(action) ?? new TokenBucket(QUOTAS[action] ?? (action.startsWith("sqs:") ? QUEUE : READS));
     this.#buckets.set(action, bucket);
     if (!bucket.tryTake(nowMs)) throw new AwsError(action, "RequestLimitExceeded", "Request limit exceeded.");
   }

@@ -13,6 +13,7 @@ export function faultyProvider(provider: CloudProvider, needs: FaultNeeds): Clou
     return calls.call({ verb, kind: "instance", key }, chances, run);
   };
   const care = provider.nodeClassCare;
+  const name = provider.nameInstance?.bind(provider);
   const collect = provider.collectHelpers?.bind(provider);
   return {
     name: provider.name,
@@ -43,6 +44,9 @@ export function faultyProvider(provider: CloudProvider, needs: FaultNeeds): Clou
             finalize: (nodeClass) => call("finalize", nodeClass.metadata.name, () => care.finalize(nodeClass)),
           },
         }),
+    ...(name === undefined
+      ? {}
+      : { nameInstance: (claim: NodeClaim) => call("name", claim.metadata.name, () => name(claim)) }),
     ...(collect === undefined ? {} : { collectHelpers: () => call("collect", "", collect) }),
   };
 }

@@ -4,7 +4,7 @@ import { LAUNCHED_FOR_TAG, NODE_CLAIM_TAG } from "./labels.ts";
 import type { LaunchGroup, LaunchPlan } from "./launch-plan.ts";
 
 /** One launch, as all claims of a batch must have it. */
-export type FleetShape = Omit<FleetRequest, "clientToken" | "count" | "tags" | "dryRun"> & { tags: Tags };
+export type FleetShape = Omit<FleetRequest, "clientToken" | "count" | "tags"> & { tags: Tags };
 
 /**
  * @param templates the launch template of each group

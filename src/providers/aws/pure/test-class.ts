@@ -12,7 +12,6 @@ import { type Market, offeringsOf } from "./offerings.ts";
 
 /** Of us-east-1, for tests. */
 const REGION = ec2Region("us-east-1");
-export const ZONES = ["us-east-1a", "us-east-1b"];
 export const SETTINGS = { region: "us-east-1", vmMemoryOverhead: 0.075, reservedEnis: 0, reservedCapacity: true };
 
 export function sold(name: string): { facts: Ec2Facts; zones: readonly string[]; usdPerHour: number } {

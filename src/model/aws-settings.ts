@@ -1,0 +1,121 @@
+import type { SettingRow } from "./settings-table.ts";
+import { ADDRESS, AMOUNT, BOOLEAN, duration, TEXT, wholeNumber } from "./settings-values.ts";
+
+/** Settings of the AWS provider. */
+export type AwsSettingValues = {
+  /** Of EKS; empty: nodes are fake ones. */
+  clusterName: string;
+  /** Empty: as EKS tells. */
+  clusterEndpoint: string;
+  /** Base64; empty: as EKS tells. */
+  clusterCaBundle: string;
+  isolatedVpc: boolean;
+  eksControlPlane: boolean;
+  /** A part of the memory: 0.075 is 7.5 %. */
+  vmMemoryOverhead: number;
+  interruptionQueue: string;
+  reservedEnis: number;
+  disableDryRun: boolean;
+  enableZonalShift: boolean;
+  amiRefreshIntervalMs: number;
+  subnetRefreshIntervalMs: number;
+  awsFeatureGates: string;
+};
+
+export const AWS_SETTINGS: { readonly [K in keyof AwsSettingValues]: SettingRow<AwsSettingValues[K]> } = {
+  clusterName: {
+    flag: "cluster-name",
+    variable: "CLUSTER_NAME",
+    type: TEXT,
+    default: "",
+    meaning:
+      "name of the EKS cluster: nodes are EC2 instances of its account; empty: nodes are fake ones of the kwok provider",
+  },
+  clusterEndpoint: {
+    flag: "cluster-endpoint",
+    variable: "CLUSTER_ENDPOINT",
+    type: ADDRESS,
+    default: "",
+    meaning: "address of the API server that nodes are told; empty: as EKS tells",
+  },
+  clusterCaBundle: {
+    flag: "cluster-ca-bundle",
+    variable: "CLUSTER_CA_BUNDLE",
+    type: TEXT,
+    default: "",
+    meaning: "certificate authority of the API server that nodes are told, in base64; empty: as EKS tells",
+  },
+  isolatedVpc: {
+    flag: "isolated-vpc",
+    variable: "ISOLATED_VPC",
+    type: BOOLEAN,
+    default: false,
+    meaning:
+      "neither the price list nor IAM can be reached: on-demand prices are the built-in ones, instance profiles stay",
+  },
+  eksControlPlane: {
+    flag: "eks-control-plane",
+    variable: "EKS_CONTROL_PLANE",
+    type: BOOLEAN,
+    default: false,
+    meaning: "read the Kubernetes version from EKS; it is read there either way",
+  },
+  vmMemoryOverhead: {
+    flag: "vm-memory-overhead-percent",
+    variable: "VM_MEMORY_OVERHEAD_PERCENT",
+    type: AMOUNT,
+    default: 0.075,
+    meaning: "part of their memory that virtual machines are assumed to lose, as in 0.075",
+  },
+  interruptionQueue: {
+    flag: "interruption-queue",
+    variable: "INTERRUPTION_QUEUE",
+    type: TEXT,
+    default: "",
+    meaning: "name of the SQS queue with interruptions; empty: none is read",
+  },
+  reservedEnis: {
+    flag: "reserved-enis",
+    variable: "RESERVED_ENIS",
+    type: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+    default: 0,
+    meaning: "network interfaces of each node that pods do not get",
+  },
+  disableDryRun: {
+    flag: "disable-dry-run",
+    variable: "DISABLE_DRY_RUN",
+    type: BOOLEAN,
+    default: false,
+    meaning: "do not try out permissions; this version never does",
+  },
+  enableZonalShift: {
+    flag: "enable-zonal-shift",
+    variable: "ENABLE_ZONAL_SHIFT",
+    type: BOOLEAN,
+    default: false,
+    meaning: "launch nothing in zones that ARC has shifted away from",
+    notBuilt: (isEnabled) => (isEnabled ? ["zonal shift"] : []),
+  },
+  amiRefreshIntervalMs: {
+    flag: "ami-refresh-interval",
+    variable: "AMI_REFRESH_INTERVAL",
+    type: duration(60_000),
+    default: 60_000,
+    meaning: "how long images found for an EC2NodeClass are good",
+  },
+  subnetRefreshIntervalMs: {
+    flag: "subnet-refresh-interval",
+    variable: "SUBNET_REFRESH_INTERVAL",
+    type: duration(60_000),
+    default: 60_000,
+    meaning: "how long subnets found for an EC2NodeClass are good",
+  },
+  awsFeatureGates: {
+    flag: "aws-feature-gates",
+    variable: "AWS_FEATURE_GATES",
+    type: TEXT,
+    default: "NodeClassCEL=false",
+    meaning: "feature switches of the AWS provider",
+    notBuilt: (gates) => (/NodeClassCEL=(1|t|T|TRUE|true|True)\b/.test(gates) ? ["feature gate NodeClassCEL"] : []),
+  },
+};
