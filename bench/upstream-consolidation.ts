@@ -140,6 +140,7 @@ function compute(
     scores: scoresOf(snapshot, sorted, price - priced.price),
     savings: price - priced.price,
     gain: price - priced.price,
+    stragglers: 0,
   };
 }
 

@@ -1,4 +1,5 @@
-import { present } from "../../base/assert.ts";
+import { byText } from "../../base/order.ts";
+import type { ClusterView } from "../../model/cluster-view.ts";
 import type { Pod, Taint } from "../../model/core.ts";
 import { keyOf } from "../../model/object.ts";
 import { bySize, podRequests } from "../../model/pod-requests.ts";
@@ -18,7 +19,7 @@ type Place = {
   labels: Readonly<Record<string, string>>;
   taints: readonly Taint[];
   allocatable: Resources;
-  free: Record<string, number>;
+  free: Resources;
 };
 
 /** Where the scheduler is likely to put each pod of a command: key to node name; pods that find no room are missing. */
@@ -37,18 +38,84 @@ export function asScheduled(snapshot: Snapshot, { candidates, replacements, move
   const placement = new Map<string, string>();
   const put = (pod: Pod, place: Place): void => {
     placement.set(keyOf(pod), place.name);
-    for (const [name, amount] of Object.entries(needOf(pod))) place.free[name] = (place.free[name] ?? 0) - amount;
+    place.free = subtractResources(place.free, needOf(pod));
   };
   const planned = (pod: Pod): Place | undefined => byName.get(moves.get(keyOf(pod)) ?? "");
-  const bound = pods.filter((pod) => planned(pod) !== undefined && isBoundByRules(pod));
-  for (const pod of bound) put(pod, present(planned(pod), "it is among those with a place"));
-  const open = new Map<string, readonly Place[]>();
-  for (const pod of pods.filter((one) => !placement.has(keyOf(one))).sort(bySize)) {
+  const isFree = (pod: Pod): boolean => planned(pod) === undefined || !isBoundByRules(pod);
+  for (const pod of pods) {
     const own = planned(pod);
-    const place = emptiest([...openFor(pod, places, open), ...(own === undefined ? [] : [own])], needOf(pod));
-    if (place !== undefined) put(pod, place);
+    if (own !== undefined && !isFree(pod)) put(pod, own);
+  }
+  for (const alike of groupsOf(pods.filter(isFree))) {
+    const open = new Ranking(places, alike);
+    for (const pod of alike) {
+      const place = open.best() ?? planned(pod);
+      if (place === undefined || !fits(needOf(pod), place.free)) continue;
+      put(pod, place);
+      open.renew(place);
+    }
   }
   return placement;
+}
+
+/** Places by how empty they would be with one more of some pods that are alike; in order of name where that is the same. */
+class Ranking {
+  readonly #places: readonly Place[];
+  readonly #scores: Float64Array;
+  readonly #need: Resources;
+
+  constructor(places: readonly Place[], [sample]: readonly Pod[]) {
+    this.#need = sample === undefined ? {} : needOf(sample);
+    const terms = sample === undefined ? [] : requiredTerms(sample.spec);
+    this.#places = places.filter(
+      ({ labels, taints }) =>
+        untoleratedHardTaint(taints, sample?.spec.tolerations) === undefined &&
+        terms.some((term) => labelMisfit(term, labels) === undefined),
+    );
+    this.#scores = Float64Array.from(this.#places, (place) => emptiness(place, this.#need));
+  }
+
+  /** Undefined when none has room. */
+  best(): Place | undefined {
+    let best = -1;
+    for (let i = 0; i < this.#scores.length; i += 1) {
+      const score = this.#scores[i] ?? NO_ROOM;
+      if (score > NO_ROOM && (best < 0 || score > (this.#scores[best] ?? NO_ROOM))) best = i;
+    }
+    return this.#places[best];
+  }
+
+  /** What is left there has changed. */
+  renew(place: Place): void {
+    const i = this.#places.indexOf(place);
+    if (i >= 0) this.#scores[i] = emptiness(place, this.#need);
+  }
+}
+
+const NO_ROOM = -1;
+
+/** 0 to 100, whole as the scheduler's: what is left of cpu and memory once the pod is there. */
+function emptiness({ free, allocatable }: Place, need: Resources): number {
+  if (!fits(need, free)) return NO_ROOM;
+  let share = 0;
+  for (const name of ["cpu", "memory"]) {
+    const size = allocatable[name] ?? 0;
+    if (size > 0) share += ((free[name] ?? 0) - (need[name] ?? 0)) / size / 2;
+  }
+  return Math.floor(100 * share);
+}
+
+/** Largest first; pods that are alike to the scheduler together. */
+function groupsOf(pods: readonly Pod[]): readonly (readonly Pod[])[] {
+  const groups = new Map<string, Pod[]>();
+  for (const pod of [...pods].sort(bySize)) {
+    const { nodeSelector, affinity, tolerations } = pod.spec;
+    const key = JSON.stringify([needOf(pod), nodeSelector, affinity?.nodeAffinity, tolerations]);
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, [pod]);
+    else known.push(pod);
+  }
+  return [...groups.values()];
 }
 
 const needs = new WeakMap<Pod, Resources>();
@@ -59,14 +126,15 @@ function needOf(pod: Pod): Resources {
   return known;
 }
 
-/** All nodes that take pods and have room for the smallest of these, and what is bought. */
+/** All nodes that take pods and have room for the smallest of these, and what is bought; in order of name. */
 function placesFor(snapshot: Snapshot, replacements: readonly PlannedClaim[], pods: readonly Pod[]): Place[] {
   const leastCpu = Math.min(...pods.map((pod) => needOf(pod)["cpu"] ?? 0));
   const existing = snapshot.stateNodes
     .filter(isOpen)
-    .map((state) => placeOf(snapshot, state))
+    .map((state) => ({ ...placeOf(snapshot, state) }))
     .filter(({ free }) => (free["cpu"] ?? 0) >= leastCpu && (free["pods"] ?? 0) >= 1);
-  return [...existing, ...replacements.map((claim) => placeToCome(snapshot, claim))];
+  const coming = replacements.map((claim) => placeToCome(snapshot, claim));
+  return [...existing, ...coming].sort((a, b) => byText(a.name, b.name));
 }
 
 function isOpen({ node, initialized, managed, markedForDeletion }: StateNode): boolean {
@@ -74,9 +142,17 @@ function isOpen({ node, initialized, managed, markedForDeletion }: StateNode): b
   return (initialized || !managed) && node.spec.unschedulable !== true;
 }
 
-function placeOf({ view }: Snapshot, state: StateNode): Place {
+/** Kept with the node: the what-ifs of a search look at the same ones hundreds of times. */
+const known = new WeakMap<StateNode, { view: ClusterView; place: Readonly<Place> }>();
+
+function placeOf({ view }: Snapshot, state: StateNode): Readonly<Place> {
+  const before = known.get(state);
+  if (before?.view === view) return before.place;
   const { name, labels, taints, allocatable } = state;
-  return { name, labels, taints, allocatable, free: subtractResources(allocatable, nodeLoad(view, state).requests) };
+  const free = subtractResources(allocatable, nodeLoad(view, state).requests);
+  const place = { name, labels, taints, allocatable, free };
+  known.set(state, { view, place });
+  return place;
 }
 
 function placeToCome(snapshot: Snapshot, claim: PlannedClaim): Place {
@@ -91,46 +167,8 @@ function placeToCome(snapshot: Snapshot, claim: PlannedClaim): Place {
     labels: labelsToCome(claim, type),
     taints,
     allocatable,
-    free: { ...subtractResources(allocatable, daemons) },
+    free: subtractResources(allocatable, daemons),
   };
-}
-
-function openFor(pod: Pod, places: readonly Place[], known: Map<string, readonly Place[]>): readonly Place[] {
-  const { nodeSelector, affinity, tolerations } = pod.spec;
-  const key = JSON.stringify([nodeSelector, affinity?.nodeAffinity, tolerations]);
-  const before = known.get(key);
-  if (before !== undefined) return before;
-  const terms = requiredTerms(pod.spec);
-  const open = places.filter(
-    ({ labels, taints }) =>
-      untoleratedHardTaint(taints, tolerations) === undefined &&
-      terms.some((term) => labelMisfit(term, labels) === undefined),
-  );
-  known.set(key, open);
-  return open;
-}
-
-function emptiest(places: readonly Place[], need: Resources): Place | undefined {
-  let best: Place | undefined;
-  let most = Number.NEGATIVE_INFINITY;
-  for (const place of places) {
-    if (!fits(need, place.free)) continue;
-    const score = emptiness(place, need);
-    if (score < most || (score === most && best !== undefined && best.name < place.name)) continue;
-    best = place;
-    most = score;
-  }
-  return best;
-}
-
-/** 0 to 100, whole as the scheduler's: what is left of cpu and memory once the pod is there. */
-function emptiness({ free, allocatable }: Place, need: Resources): number {
-  let share = 0;
-  for (const name of ["cpu", "memory"]) {
-    const size = allocatable[name] ?? 0;
-    if (size > 0) share += Math.max(0, (free[name] ?? 0) - (need[name] ?? 0)) / size / 2;
-  }
-  return Math.floor(100 * share);
 }
 
 function isBoundByRules({ spec }: Pod): boolean {

@@ -22,6 +22,8 @@ export type Move = {
   command: DisruptionCommand;
   /** The replacements as they were planned, before their types were narrowed to what pays. */
   planned: readonly PlannedClaim[];
+  /** How many nodes are likely to be bought besides, since the scheduler does not do as planned: their price is taken off. */
+  stragglers: number;
   /** How the pools of the members look at it, one each. */
   scores: readonly PoolScore[];
   /** USD per hour that the bill falls by. */
@@ -84,11 +86,19 @@ export function moveOf(
   return paying(offered, sorted, { planned: replacements, moves }, rules);
 }
 
+/** Where the pods go. */
+type Rehoused = {
+  planned: readonly PlannedClaim[];
+  moves: DisruptionCommand["moves"];
+  /** Whether the scheduler was followed already, for a plan of which this is a part, and left no pod without room. */
+  isFollowed?: boolean;
+};
+
 /** The plan as a move, if it pays back and keeps to the rules. */
 export function paying(
   snapshot: Snapshot,
   members: readonly Consolidatee[],
-  { planned, moves }: { planned: readonly PlannedClaim[]; moves: DisruptionCommand["moves"] },
+  { planned, moves, isFollowed = false }: Rehoused,
   rules: MoveRules,
 ): Move | NoMove {
   const isAllSpot = members.every(({ isSpot }) => isSpot);
@@ -114,7 +124,7 @@ export function paying(
     replacements: isSpotToSpot ? priced.claims.map(fewest) : priced.claims,
     moves,
   };
-  const worth = worthOf(snapshot, members, { command, savings: price - priced.price, planned }, rules);
+  const worth = worthOf(snapshot, members, { command, savings: price - priced.price, planned, isFollowed }, rules);
   if ("code" in worth) return worth;
   const scores = scoresOf(snapshot, members, worth.savings);
   const against = objection(scores);
@@ -122,13 +132,13 @@ export function paying(
   return { kind: "move", members, command, planned, scores, ...worth };
 }
 
-type Worth = Pick<Move, "savings" | "gain">;
+type Worth = Pick<Move, "savings" | "gain" | "stragglers">;
 
 /** What the move brings for what it costs, once the scheduler has had its way with the pods. */
 function worthOf(
   snapshot: Snapshot,
   members: readonly Consolidatee[],
-  { command, savings, planned }: Pick<Move, "command" | "savings" | "planned">,
+  { command, savings, planned, isFollowed }: Pick<Move, "command" | "savings" | "planned"> & { isFollowed: boolean },
   { surchargePerNode, evictionCostUsd }: MoveRules,
 ): Worth | NoMove {
   const gross = savings + surchargePerNode * (members.length - planned.length);
@@ -140,11 +150,11 @@ function worthOf(
   const costUsd = costOfMove(members, planned.length, evictionCostUsd);
   const early = prematureMs(members, costUsd, gross);
   if (early > 0) return tooEarly(savings, costUsd, early);
-  const stragglers = stragglersOf(snapshot, command);
+  const stragglers = isFollowed ? [] : stragglersOf(snapshot, command);
   if (stragglers === undefined) return none("TooTight", "the scheduler would not fill the other nodes as planned");
   const more = stragglers.reduce((sum, { cheapestPrice }) => sum + cheapestPrice, 0);
   const left = gain - more - surchargePerNode * stragglers.length;
-  if (left > 0) return { savings: savings - more, gain: left };
+  if (left > 0) return { savings: savings - more, gain: left, stragglers: stragglers.length };
   const reason = `the scheduler would not fill the other nodes as planned: nodes for pods without room would cost ${dollars(more)} per hour, and ${dollars(savings)} are saved`;
   return none("TooTight", reason);
 }

@@ -172,7 +172,7 @@ function partOf(snapshot: Snapshot, whole: Move, members: readonly Consolidatee[
   const targets = new Set(moves.values());
   const planned = whole.planned.filter(({ name }) => targets.has(name));
   const sorted = [...members].sort((a, b) => byText(a.claimName, b.claimName));
-  return paying(snapshot, sorted, { planned, moves }, rules);
+  return paying(snapshot, sorted, { planned, moves, isFollowed: whole.stragglers === 0 }, rules);
 }
 
 /** Members that share new nodes belong together; the others can go by themselves. */
