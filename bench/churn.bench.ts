@@ -10,17 +10,20 @@ import { UPSTREAM } from "./upstream-consolidation.ts";
 
 /** A web shop's nodes and pods under our rules for underutilized nodes, under the Go project's, and without any. */
 export function churnBenches({ toy }: { toy: boolean }): readonly Bench[] {
-  const hours = toy ? 3 : 7 * 24;
-  return [
-    {
-      name: `churn: ${toy ? `${hours} h` : "a week"} of a web shop`,
-      run: async () => {
-        const lines: BenchLine[] = [];
-        for (const rules of ["ours", "upstream", "none"] as const) lines.push(await shop(rules, hours));
-        return lines;
-      },
+  const sizes: [string, number][] = toy
+    ? [["3 hours", 3]]
+    : [
+        ["a day", 24],
+        ["a week", 7 * 24],
+      ];
+  return sizes.map(([span, hours]) => ({
+    name: `churn: ${span} of a web shop`,
+    run: async () => {
+      const lines: BenchLine[] = [];
+      for (const rules of ["ours", "upstream", "none"] as const) lines.push(await shop(rules, hours));
+      return lines;
     },
-  ];
+  }));
 }
 
 type Rules = "ours" | "upstream" | "none";

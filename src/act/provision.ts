@@ -11,6 +11,7 @@ import { after, type Change, type Controller, type Outcome, onChange } from "../
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { Batcher } from "./batcher.ts";
 import { createClaims } from "./create-claims.ts";
+import { noteGrowth } from "./note-growth.ts";
 import { planOnce } from "./plan-once.ts";
 import type { Needs } from "./ports.ts";
 import { reportPlan } from "./provision-report.ts";
@@ -106,6 +107,7 @@ class Provisioner implements Controller {
       const isLastAttempt = attempt === ATTEMPTS_MAX;
       const result = await createClaims(this.#needs, snapshot, plan, { isLastAttempt, annotations });
       if (result.kind === "stale") continue;
+      await noteGrowth(this.#needs, result.created);
       reportPlan(this.#needs, snapshot, plan, { created: result.created, durationMs });
       return { snapshot, plan };
     }

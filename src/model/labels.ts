@@ -31,6 +31,8 @@ export const SHAPE_REASON_ANNOTATION = "karpenter.sh/shape-reason";
 export const CONSOLIDATION_ROUND_ANNOTATION = "karpenter.sh/consolidation-round";
 /** On a claim to whose node only Jobs' pods have come of late: when another pod last came or left. */
 export const LAST_LASTING_POD_EVENT_ANNOTATION = "karpenter.sh/last-lasting-pod-event";
+/** On a NodePool: when a node was last bought in it for pods that had none. */
+export const LAST_GROWTH_ANNOTATION = "karpenter.sh/last-growth";
 /** On a NodePool: until when, for which reasons, and why its nodes are not disrupted. */
 export const DISRUPTION_PAUSE_ANNOTATION = "karpenter.sh/disruption-pause";
 

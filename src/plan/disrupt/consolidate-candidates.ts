@@ -3,6 +3,7 @@ import type { Offering } from "../../model/instance-type.ts";
 import {
   CAPACITY_TYPE_LABEL,
   INSTANCE_TYPE_LABEL,
+  LAST_GROWTH_ANNOTATION,
   NODE_POOL_LABEL,
   REPLACEMENT_ANNOTATION,
   ZONE_LABEL,
@@ -91,8 +92,8 @@ export function consolidatees(
 }
 
 /**
- * For a pool, how long ago the newest of its nodes was bought for pods that had none. What is taken away soon after that is
- * often bought again. Replacements of other nodes are no growth.
+ * For a pool, how long ago a node was last bought for pods that had none. What is taken away soon after that is often bought
+ * again. Replacements of other nodes are no growth.
  */
 function sinceGrowth({ view, nowMs }: Snapshot): (pool: NodePool) => number {
   const newest = new Map<string, number>();
@@ -102,7 +103,10 @@ function sinceGrowth({ view, nowMs }: Snapshot): (pool: NodePool) => number {
     if (metadata.annotations?.[REPLACEMENT_ANNOTATION] !== undefined) continue;
     newest.set(pool, Math.max(newest.get(pool) ?? createdMs, createdMs));
   }
-  return ({ metadata }) => Math.max(0, nowMs - (newest.get(metadata.name) ?? Number.NEGATIVE_INFINITY));
+  return ({ metadata }) => {
+    const writtenMs = parseTime(metadata.annotations?.[LAST_GROWTH_ANNOTATION] ?? "") ?? Number.NEGATIVE_INFINITY;
+    return Math.max(0, nowMs - Math.max(writtenMs, newest.get(metadata.name) ?? Number.NEGATIVE_INFINITY));
+  };
 }
 
 type Refusal = { code: KeptCode; reason: string };

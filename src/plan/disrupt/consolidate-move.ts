@@ -11,7 +11,7 @@ import { asScheduled } from "./as-scheduled.ts";
 import { objection, type PoolScore, scoresOf } from "./balanced.ts";
 import type { DisruptionCommand } from "./command.ts";
 import type { Consolidatee, KeptCode } from "./consolidate-candidates.ts";
-import { costOfMove, leastSaving, prematureMs } from "./move-cost.ts";
+import { costOfMove, costPerHour, leastSaving, prematureMs } from "./move-cost.ts";
 import { rehome } from "./rehome.ts";
 import { dollars, underPrice } from "./replacement-prices.ts";
 
@@ -142,8 +142,8 @@ function worthOf(
   { surchargePerNode, evictionCostUsd }: MoveRules,
 ): Worth | NoMove {
   const gross = savings + surchargePerNode * (members.length - planned.length);
-  const gain = gross - leastSaving(members);
-  if (gain <= 0) {
+  const least = leastSaving(members);
+  if (gross <= least) {
     const reason = `going elsewhere would save ${dollars(savings)} per hour, too little for moving ${command.moves.size} pods`;
     return none("NotCheaper", reason);
   }
@@ -153,7 +153,7 @@ function worthOf(
   const stragglers = isFollowed ? [] : stragglersOf(snapshot, command);
   if (stragglers === undefined) return none("TooTight", "the scheduler would not fill the other nodes as planned");
   const more = stragglers.reduce((sum, { cheapestPrice }) => sum + cheapestPrice, 0);
-  const left = gain - more - surchargePerNode * stragglers.length;
+  const left = gross - least - costPerHour(members, costUsd) - more - surchargePerNode * stragglers.length;
   if (left > 0) return { savings: savings - more, gain: left, stragglers: stragglers.length };
   const reason = `the scheduler would not fill the other nodes as planned: nodes for pods without room would cost ${dollars(more)} per hour, and ${dollars(savings)} are saved`;
   return none("TooTight", reason);

@@ -163,7 +163,9 @@ function settled(snapshot: Snapshot, best: Move, { rules, effort }: Search): Mov
   const complete = whole.kind === "move" && whole.gain >= best.gain ? whole : best;
   const parts = partsOf(complete).map((members) => partOf(snapshot, complete, members, rules));
   const moves = parts.filter((part) => part.kind === "move");
-  return moves.length === parts.length ? moves : [complete];
+  // A part that has to wait by itself does not go along with the others.
+  const isEach = parts.every((part) => part.kind === "move" || part.code === "TooEarly");
+  return isEach && moves.length > 0 ? moves : [complete];
 }
 
 function partOf(snapshot: Snapshot, whole: Move, members: readonly Consolidatee[], rules: MoveRules): Move | NoMove {

@@ -36,11 +36,22 @@ function evictionsOf(members: readonly Consolidatee[]): number {
  * @returns 0 when it is time
  */
 export function prematureMs(members: readonly Consolidatee[], costUsd: number, gainUsdPerHour: number): number {
-  const price = members.reduce((sum, one) => sum + one.price, 0);
-  const quietMs = members.reduce((sum, one) => sum + (one.quietMs * one.price) / Math.max(price, 1e-9), 0);
   const round = Math.max(...members.map((one) => one.round));
   const paybackHours = costUsd / gainUsdPerHour;
   const neededMs = HOUR_MS * paybackHours * Math.min(paybackHours / USUAL_CALM_HOURS, PATIENCE_MAX);
   const leastMs = round === 0 ? 0 : ROUND_LEAST_MS;
-  return Math.max(0, Math.max(neededMs, leastMs) * ROUND_FACTOR ** round - quietMs);
+  return Math.max(0, Math.max(neededMs, leastMs) * ROUND_FACTOR ** round - quietOf(members));
+}
+
+/**
+ * USD per hour that the move costs over the time for which its saving is likely to last: as long again as its nodes have been
+ * quiet, and usually an hour. By this, of two moves that are in time, the one that brings most for what it disturbs is made.
+ */
+export function costPerHour(members: readonly Consolidatee[], costUsd: number): number {
+  return costUsd / Math.max(USUAL_CALM_HOURS, quietOf(members) / HOUR_MS);
+}
+
+function quietOf(members: readonly Consolidatee[]): number {
+  const price = members.reduce((sum, one) => sum + one.price, 0);
+  return members.reduce((sum, one) => sum + (one.quietMs * one.price) / Math.max(price, 1e-9), 0);
 }
