@@ -108,6 +108,13 @@ describe("events", () => {
     assert.equal(created[0]?.metadata.name.length, 253);
   });
 
+  it("have messages of 1,024 characters at most", async () => {
+    const { events, created } = setup();
+    events.record(pod("p", { message: "x".repeat(3_000) }));
+    await events.stop();
+    assert.equal(created[0]?.message, `${"x".repeat(1_021)}...`);
+  });
+
   it("that are equal are published once within their time, whatever the message", async () => {
     const { events, clock, created, patched } = setup();
     events.record(pod("web-0"));

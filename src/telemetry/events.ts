@@ -57,7 +57,7 @@ class Publisher implements EventsPublisher {
   record(event: EventRecord): void {
     const nowMs = this.#options.clock.nowMs();
     if (this.#isStopped || this.#isSilenced(event, nowMs)) return;
-    const correlated = this.#correlator.take(event, nowMs);
+    const correlated = this.#correlator.take({ ...event, message: short(event.message) }, nowMs);
     if (correlated === undefined) return;
     if (this.#queue.length >= limits.eventsQueuedMax) {
       this.#log.error("events are dropped, the API server does not take them fast enough", { reason: event.reason });
@@ -174,4 +174,10 @@ function dedupeKey({ object, reason, dedupeValues }: EventRecord): string {
 function referenceTo({ apiVersion, kind, metadata }: EventRecord["object"]): ObjectReference {
   const { name, namespace, uid, resourceVersion } = metadata;
   return { apiVersion, kind, name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion };
+}
+
+/** What comes last in a message matters least. */
+function short(message: string): string {
+  const most = limits.eventMessageCharactersMax;
+  return message.length <= most ? message : `${message.slice(0, most - 3)}...`;
 }

@@ -13,6 +13,8 @@ export const limits = {
   /** Objects, groups and messages that are remembered, each. */
   correlatedMax: 4_096,
   eventsQueuedMax: 1_000,
+  /** As the newer API of events has it. */
+  eventMessageCharactersMax: 1_024,
   eventTriesMax: 5,
   eventRetryMs: 1_000,
 } as const;

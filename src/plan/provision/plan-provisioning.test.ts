@@ -849,6 +849,12 @@ describe("reasons", () => {
       },
     ]);
   });
+  it("of many pools with reasons of their own ten are told", () => {
+    const many = Array.from({ length: 14 }, (_, i) => nodePool({ name: `pool-${i}`, labels: { team: `t${i}` } }));
+    const reason = reasonOf({ objects: [...many, pod({ name: "p", nodeSelector: { team: "none" } })] }) ?? "";
+    assert.match(reason, /; and 4 more NodePools$/);
+    assert.equal(reason.split("; NodePool ").length, 10);
+  });
   it("a pool that is not usable is told as well", () => {
     const objects = [nodePool({ name: "a" }), nodePool({ name: "b", ready: false }), pod({ name: "p", cpu: 512 })];
     assert.equal(

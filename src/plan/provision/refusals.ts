@@ -44,6 +44,7 @@ type PoolReason = {
 };
 
 const POOLS_NAMED_MAX = 5;
+const REASONS_TOLD_MAX = 10;
 const VALUES_NAMED_MAX = 6;
 /** "100M" of cpu are 100 million cores; "100m" are a tenth of one. */
 const CPU_SLIP_MILLI = 1e9;
@@ -334,12 +335,14 @@ function sentence(reasons: readonly { pool: string; text: string }[], isToldApar
   const byReason = new Map<string, string[]>();
   for (const { pool, text } of reasons) byReason.set(text, [...(byReason.get(text) ?? []), pool]);
   if (byReason.size === 1 && !isToldApart) return [...byReason.keys()][0] ?? "";
-  const parts = [...byReason].map(([text, pools]) => {
+  const told = [...byReason].slice(0, REASONS_TOLD_MAX);
+  const untold = [...byReason.values()].slice(REASONS_TOLD_MAX).flat().length;
+  const parts = told.map(([text, pools]) => {
     const named = pools.slice(0, POOLS_NAMED_MAX).join(", ");
     const more = pools.length > POOLS_NAMED_MAX ? ` and ${pools.length - POOLS_NAMED_MAX} more` : "";
     return `NodePool ${named}${more}: ${text}`;
   });
-  return parts.join("; ");
+  return `${parts.join("; ")}${untold === 0 ? "" : `; and ${untold} more NodePools`}`;
 }
 
 function only(pool: Pool, key: string): Requirements {
