@@ -2,24 +2,31 @@ import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { HOUR_MS } from "../src/base/time.ts";
 import { NO_FAULTS } from "../src/simulation/faults/fault-mix.ts";
-import { worldOf } from "../test/simulated-world.ts";
+import type { StoryNeeds } from "../src/simulation/world/story.ts";
+import { WebShop } from "../src/simulation/world/web-shop.ts";
+import { type WorldOptions, worldOf } from "../test/simulated-world.ts";
 import { type Bench, type BenchLine, round } from "./bench.ts";
 
-/** One simulated day of a cluster of about a hundred nodes, with the whole product at work in it. */
+/**
+ * One simulated day of a cluster of about a hundred nodes, with the whole product at work in it: an ordinary one, of a web
+ * shop, and one of the stories that the seeds tell, in which something is scaled, rolled out or lost every two minutes.
+ */
 export function simulationBenches({ toy }: { toy: boolean }): readonly Bench[] {
-  const [scale, hours] = toy ? [1, 1] : [5.5, 24];
+  const hours = toy ? 1 : 24;
+  const shop = { scale: toy ? 1 : 6, tale: (needs: StoryNeeds) => new WebShop(needs) };
   return [
+    { name: `simulation: ${hours} h of a web shop`, run: async () => [await simulatedHours(shop, hours)] },
     {
-      name: `simulation: ${hours} h of a cluster`,
-      run: async () => [await simulatedHours(scale, hours)],
+      name: `simulation: ${hours} h in which much happens`,
+      run: async () => [await simulatedHours({ scale: toy ? 1 : 5.5 }, hours)],
     },
   ];
 }
 
-async function simulatedHours(scale: number, hours: number): Promise<BenchLine> {
+async function simulatedHours(options: Pick<WorldOptions, "scale" | "tale">, hours: number): Promise<BenchLine> {
   const beforeMs = performance.now();
   const cpuBefore = process.cpuUsage();
-  const world = worldOf({ seed: 1, scale, largestCpu: 4, faults: NO_FAULTS, processes: 1 });
+  const world = worldOf({ seed: 1, ...options, largestCpu: 4, faults: NO_FAULTS, processes: 1 });
   try {
     const nodes: number[] = [];
     const count = (): void => {

@@ -32,7 +32,7 @@ export class ConsolidationMethod {
   readonly #policy: ConsolidationPolicy;
   #proposals: Proposal[] = [];
   /** The cluster that was last looked at in vain, and until when that holds. */
-  #quiet: { picture: string; untilMs: number } | undefined;
+  #quiet: { picture: Picture; untilMs: number } | undefined;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(needs: Needs) {
@@ -57,7 +57,7 @@ export class ConsolidationMethod {
     const snapshot = await snapshotNow(this.#needs);
     const picture = pictureOf(snapshot, about);
     const { nowMs } = snapshot;
-    if (this.#quiet?.picture === picture && nowMs < this.#quiet.untilMs) return;
+    if (this.#quiet !== undefined && nowMs < this.#quiet.untilMs && isSamePicture(this.#quiet.picture, picture)) return;
     const startMs = clock.nowMs();
     this.#lookedAtMs = startMs;
     const plan = this.#policy.plan(snapshot, this.#options(queue, about));
@@ -128,23 +128,26 @@ function nodeOf({ mirror }: Needs, claim: NodeClaim) {
   return mirror.live.nodes.get(name ?? "");
 }
 
-/** Everything that decides what a plan comes to, but prices and the time: equal pictures give equal plans. */
-function pictureOf(snapshot: Snapshot, { paused, empty }: ConsolidationRun): string {
+type Picture = readonly unknown[];
+
+function isSamePicture(a: Picture, b: Picture): boolean {
+  return a.length === b.length && a.every((part, i) => part === b[i]);
+}
+
+/**
+ * Everything that decides what a plan comes to, but prices and the time: equal pictures give equal plans. Heartbeats make new
+ * nodes, and the same lists of pods.
+ */
+function pictureOf(snapshot: Snapshot, { paused, empty }: ConsolidationRun): Picture {
   const { stateNodes, view } = snapshot;
-  const parts: string[] = [...paused, ...empty];
+  const parts: unknown[] = [...paused, ...empty];
   for (const { name, claim, node, markedForDeletion, podKeys } of stateNodes) {
-    parts.push(
-      name,
-      `${markedForDeletion}`,
-      claim?.metadata.resourceVersion ?? "",
-      `${node?.spec.taints?.length ?? 0}`,
-    );
-    for (const key of podKeys) parts.push(view.pods.get(key)?.metadata.uid ?? "");
+    parts.push(name, markedForDeletion, claim?.metadata.resourceVersion, node?.spec.taints?.length ?? 0, podKeys);
   }
-  for (const key of view.unboundPods) parts.push(view.pods.get(key)?.metadata.uid ?? "");
-  for (const { metadata } of view.nodePools.values()) parts.push(`${metadata.name}@${metadata.generation ?? 0}`);
+  for (const key of view.unboundPods) parts.push(view.pods.get(key)?.metadata.uid);
+  for (const { metadata } of view.nodePools.values()) parts.push(metadata.uid, metadata.generation);
   for (const { metadata, status } of view.podDisruptionBudgets.values()) {
-    parts.push(`${metadata.uid}@${metadata.generation ?? 0}:${(status?.disruptionsAllowed ?? 0) > 0}`);
+    parts.push(metadata.uid, metadata.generation, (status?.disruptionsAllowed ?? 0) > 0);
   }
-  return parts.join();
+  return parts;
 }

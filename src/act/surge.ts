@@ -1,9 +1,10 @@
 import { formatTime, MINUTE_MS, parseTime, SECOND_MS } from "../base/time.ts";
 import type { Deployment, Pod } from "../model/core.ts";
 import { DEPLOYMENTS, REPLICA_SETS } from "../model/kinds.ts";
-import { NODE_POOL_LABEL } from "../model/labels.ts";
+import { NODE_POOL_LABEL, SURGE_ANNOTATION } from "../model/labels.ts";
 import { keyOf } from "../model/object.ts";
 import { type BudgetIndex, indexBudgets, isBlockedForGood } from "../model/pod-disruption-budgets.ts";
+import type { NodePool } from "../model/resources/node-pool.ts";
 import { optsForSurge, replicaSetOf, surgeProblem } from "../model/surge.ts";
 import { isNotFound, type Ref } from "../ports/kube-api.ts";
 import type { Needs } from "./ports.ts";
@@ -84,8 +85,10 @@ export function noteSurgeFailure(needs: Needs, pod: Pod): void {
 }
 
 function wishingPods(needs: Needs): Pod[] {
-  const { nodeClaims, nodeByProviderId, podsByNode, pods } = needs.mirror.live;
+  const { nodeClaims, nodeByProviderId, podsByNode, pods, nodePools } = needs.mirror.live;
   const found: Pod[] = [];
+  // Hardly any cluster uses it: most pods are passed over without a look at their node.
+  if (!anyAsksFor(nodePools.values()) && !anyAsksFor(pods.values())) return found;
   for (const { status } of nodeClaims.values()) {
     for (const key of podsByNode.get(nodeByProviderId.get(status?.providerID ?? "") ?? "") ?? []) {
       const pod = pods.get(key);
@@ -93,6 +96,11 @@ function wishingPods(needs: Needs): Pod[] {
     }
   }
   return found;
+}
+
+function anyAsksFor(objects: Iterable<Pod | NodePool>): boolean {
+  for (const { metadata } of objects) if (metadata.annotations?.[SURGE_ANNOTATION] === "true") return true;
+  return false;
 }
 
 function wishes({ mirror }: Needs, pod: Pod): boolean {

@@ -105,13 +105,13 @@ export class WebShop implements Tale {
     this.#needs.writer.patch(DEPLOYMENTS, place(name), { spec: { replicas } });
   }
 
-  /** Between night and day by the hour, and a few per cent by chance. */
+  /** Between night and day by the hour, and a few per cent by chance; a larger world has as many times more. */
   #wanted({ night, day }: Service): number {
-    const { clock, random } = this.#needs;
+    const { clock, random, scale } = this.#needs;
     const hour = (clock.nowMs() % DAY_MS) / HOUR_MS;
     const wave = (1 + Math.cos(((hour - BUSIEST_HOUR) * 2 * Math.PI) / 24)) / 2;
     const noise = 1 + (random.fraction() - 0.5) / 10;
-    return Math.max(1, Math.round((night + (day - night) * wave) * noise));
+    return Math.max(1, Math.round((night + (day - night) * wave) * noise * scale));
   }
 }
 
