@@ -6,6 +6,7 @@ import { isActive, isDisruptable } from "../../model/pod-predicates.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { NodePool } from "../../model/resources/node-pool.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
+import { nodeLoad } from "../fit/node-load.ts";
 import { isTrue } from "../lifecycle/conditions.ts";
 import { readReplacementRecord } from "./replacement-record.ts";
 
@@ -77,7 +78,7 @@ export function candidateJudge(
     if (claim === undefined || underway.has(claim.metadata.name)) return undefined;
     const judged = judgeNode(snapshot, state, claim, expected);
     if ("code" in judged) return { state, claim, ...judged };
-    const pods = podsOf(snapshot, state);
+    const { pods } = nodeLoad(snapshot.view, state);
     const block = passesBlocks(claim, disruptionClass) ? undefined : blockingPod(pods, budgets, snapshot.nowMs);
     return block === undefined ? { state, claim, ...judged, pods } : { state, claim, ...block };
   };
@@ -136,10 +137,6 @@ export function blockingPod(pods: readonly Pod[], budgets: BudgetIndex, nowMs: n
 /** A budget that allows nothing although all is well is a mistake, or a wish; in any case nothing to wait for. */
 function howLong(pod: Pod, budgets: BudgetIndex): string {
   return isBlockedForGood(pod, budgets) ? "will never allow the eviction" : "allows no eviction";
-}
-
-function podsOf(snapshot: Snapshot, state: StateNode): Pod[] {
-  return state.podKeys.map((key) => snapshot.view.pods.get(key)).filter((pod) => pod !== undefined);
 }
 
 /** By our own plans, or by the scheduler's preemption. */

@@ -21,7 +21,9 @@ export class MovingCrowd {
   }
 
   onNodes(profile: PodProfile, visit: (node: number, pods: number) => void): void {
-    for (const [number, pods] of this.#pods.get(profile) ?? []) visit(this.#places[number] ?? -1, pods);
+    this.#pods.get(profile)?.forEach((pods, number) => {
+      visit(this.#places[number] ?? -1, pods);
+    });
   }
 
   /** @param from per node its place in the list before, -1 where it is not the same object */

@@ -97,7 +97,7 @@ function binRooms(problem: PackingProblem): Room[] {
   return Array.from({ length: problem.bins }, (_, bin) => ({
     shape: -1,
     bin,
-    room: problem.binRoom.slice(bin * dims, (bin + 1) * dims),
+    room: problem.binRoom.subarray(bin * dims, (bin + 1) * dims),
     content: [],
   }));
 }
