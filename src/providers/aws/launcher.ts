@@ -61,6 +61,8 @@ const BATCH = { idleMs: 35, maxMs: SECOND_MS, itemsMax: 100 };
 export class Launcher {
   readonly #needs: LauncherNeeds;
   readonly #fleet: Batch<Request, Answer>;
+  /** By what is offered, then by what is asked for. */
+  readonly #plans = new WeakMap<readonly InstanceType[], Map<string, ReturnType<typeof planLaunch>>>();
   /** By claim uid: launches that EC2 has answered without an instance. A new try must not get the old answer. */
   readonly #answers = new Map<string, number>();
 
@@ -81,7 +83,7 @@ export class Launcher {
     types: readonly InstanceType[],
     annotations: Record<string, string>,
   ): Promise<Instance> {
-    const plan = planLaunch(claim, types, view, this.#needs.settings);
+    const plan = this.#plan(claim, view, types);
     if ("problem" in plan) throw new InsufficientCapacityError(plan.problem);
     const answer = await this.#buy(claim, view, plan);
     for (const error of answer.errors) this.#note(error, plan, view);
@@ -98,6 +100,17 @@ export class Launcher {
     const wantsEfa = parseResources(claim.spec.resources?.requests)[EFA_RESOURCE] !== undefined;
     const nowMs = this.#needs.clock.nowMs();
     return launchedInstance(launched, type, view, annotations, wantsEfa, claim.metadata.name, nowMs);
+  }
+
+  /** Equal claims that come while nothing changes have equal plans; there may be a thousand of them. */
+  #plan(claim: NodeClaim, view: ClassView, types: readonly InstanceType[]): ReturnType<typeof planLaunch> {
+    const plans = this.#plans.get(types) ?? new Map<string, ReturnType<typeof planLaunch>>();
+    this.#plans.set(types, plans);
+    const key = JSON.stringify([claim.spec.requirements, claim.spec.resources?.requests]);
+    const plan = plans.get(key) ?? planLaunch(claim, types, view, this.#needs.settings);
+    if (plans.size >= PLANS_MAX) plans.clear();
+    plans.set(key, plan);
+    return plan;
   }
 
   /** Once more when a template that we thought was there is not. */
@@ -210,6 +223,7 @@ export class Launcher {
 }
 
 const ANSWERS_MAX = 10_000;
+const PLANS_MAX = 1_000;
 const NOWHERE = { instanceType: "", zone: "", subnetId: "" };
 
 type Place = { instanceType: string; zone: string };

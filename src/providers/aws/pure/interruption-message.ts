@@ -23,9 +23,11 @@ export function interruptionMessage(body: string): InterruptionMessage {
   const detail = envelope.detail ?? {};
   const kind = envelope.version === "0" ? kindOf(envelope, detail) : "no_op";
   const ids =
-    kind === "scheduled_change"
-      ? (detail.affectedEntities ?? []).map(({ entityValue }) => entityValue)
-      : [detail["instance-id"]];
+    kind === "no_op"
+      ? []
+      : kind === "scheduled_change"
+        ? (detail.affectedEntities ?? []).map(({ entityValue }) => entityValue)
+        : [detail["instance-id"]];
   return {
     kind,
     instanceIds: ids.filter((id) => typeof id === "string"),
