@@ -1,4 +1,5 @@
 import { MINUTE_MS } from "../base/time.ts";
+import type { Node } from "../model/core.ts";
 import { NODE_CLAIMS } from "../model/kinds.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { isTrue, NODE_CLAIM_CONDITIONS, setCondition, withConditions } from "../plan/lifecycle/conditions.ts";
@@ -31,8 +32,7 @@ export function nodeClaimConsistencyController(needs: Needs): Controller {
       const name = mirror.live.nodeByProviderId.get(claim.status?.providerID ?? "");
       const node = name === undefined ? undefined : mirror.live.nodes.get(name);
       if (node === undefined || !isTrue(claim, "Initialized")) return onChange;
-      const twins = [...mirror.live.nodes.values()].filter(({ spec }) => spec.providerID === claim.status?.providerID);
-      const problems = [...consistencyProblems(claim, node), ...twinProblems(twins)];
+      const problems = [...consistencyProblems(claim, node), ...twinProblems(sameMachine(needs, node))];
       for (const message of problems) {
         const dedupeValues = [claim.metadata.uid, message];
         events.record({ object: claim, type: "Warning", reason: "FailedConsistencyCheck", message, dedupeValues });
@@ -42,6 +42,13 @@ export function nodeClaimConsistencyController(needs: Needs): Controller {
       return after(PERIOD_MS, "the next check");
     },
   };
+}
+
+/** Nodes with the provider id of this one. Where every id is another there is nothing to look for. */
+function sameMachine({ mirror }: Needs, node: Node): readonly Node[] {
+  const { nodes, nodeByProviderId } = mirror.live;
+  if (nodes.size === nodeByProviderId.size) return [node];
+  return [...nodes.values()].filter(({ spec }) => spec.providerID === node.spec.providerID);
 }
 
 function withVerdict(claim: NodeClaim, problems: readonly string[], nowMs: number): NodeClaim {
