@@ -5,6 +5,7 @@ import type { Node } from "../../src/model/core.ts";
 import { NODE_CLAIMS, NODES, PODS } from "../../src/model/kinds.ts";
 import { INSTANCE_TYPE_LABEL, ZONE_LABEL } from "../../src/model/labels.ts";
 import { isReady } from "../../src/model/pod-predicates.ts";
+import { NO_FAULTS } from "../../src/simulation/faults/fault-mix.ts";
 import { DeploymentWorld, type Wanted } from "./deployment-world.ts";
 
 describe("an instance that the cloud takes back", () => {
@@ -164,4 +165,29 @@ describe("an instance that the cloud takes back", () => {
       false,
     );
   });
+
+  for (const seed of [3, 8]) {
+    it(`has told every pod to leave before it is gone, whatever fails meanwhile [SEED=${seed}]`, async () => {
+      const calls = { refused: 0.04, conflict: 0.05, lostReply: 0.05, cloudRefused: 0.1, cloudLostReply: 0.1 };
+      const faults = { ...NO_FAULTS, ...calls, crashEveryMs: 120_000, latencyMaxMs: 20 };
+      world = new DeploymentWorld({ seed, processes: 2, faults });
+      await world.addPool({ values: ["spot"] });
+      await world.deploy("web", { replicas: 3, budget: { maxUnavailable: 0 } });
+      await world.pass(300);
+      const { state } = world.world.cluster;
+      for (const node of world.nodes()) {
+        world.world.takeBack(node);
+        await world.pass(119);
+        const left = state.podsOn(node.metadata.name).filter(({ metadata }) => metadata.labels?.["app"] === "web");
+        assert.deepEqual(
+          left.filter(({ metadata }) => metadata.deletionTimestamp === undefined),
+          [],
+        );
+        await world.pass(120);
+      }
+      await world.pass(300);
+      assert.equal(world.pods("web").filter(isReady).length, 3);
+      assert.deepEqual(world.world.violations(), []);
+    });
+  }
 });
