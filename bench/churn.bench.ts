@@ -14,6 +14,7 @@ export function churnBenches({ toy }: { toy: boolean }): readonly Bench[] {
     ? [["3 hours", 3]]
     : [
         ["a day", 24],
+        ["three days", 72],
         ["a week", 7 * 24],
       ];
   return sizes.map(([span, hours]) => ({

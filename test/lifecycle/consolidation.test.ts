@@ -1,9 +1,55 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { NODE_CLAIMS } from "../../src/model/kinds.ts";
+import { planConsolidation } from "../../src/plan/disrupt/consolidate.ts";
+import type { Consolidatee } from "../../src/plan/disrupt/consolidate-candidates.ts";
+import type { Move } from "../../src/plan/disrupt/consolidate-move.ts";
+import type { ConsolidationPolicy } from "../../src/plan/disrupt/consolidation-policy.ts";
+import { rehome } from "../../src/plan/disrupt/rehome.ts";
 import { findCondition } from "../../src/plan/lifecycle/conditions.ts";
 import { DEPLOYMENTS } from "../../src/simulation/workloads/kinds.ts";
+import type { Snapshot } from "../../src/snapshot/snapshot.ts";
 import { DeploymentWorld } from "./deployment-world.ts";
+
+/** Moves a node's pods to a new one without looking at the price, and again, and again. */
+const RESTLESS: ConsolidationPolicy = {
+  plan(snapshot, options) {
+    const plan = planConsolidation(snapshot, options);
+    const move = restlessMove(snapshot, plan.eligible.slice(0, 1));
+    return { ...plan, moves: move === undefined ? [] : [move] };
+  },
+  check(snapshot, claims, options) {
+    const { eligible } = planConsolidation(snapshot, options);
+    const move = restlessMove(
+      snapshot,
+      eligible.filter(({ claimName }) => claims.has(claimName)),
+    );
+    return move ?? { kind: "rejected", cause: "churn", reason: "it is gone" };
+  },
+  apartMs: 60_000,
+};
+
+function restlessMove(snapshot: Snapshot, members: readonly Consolidatee[]): Move | undefined {
+  const leaving = new Set(members.map(({ claimName }) => claimName));
+  const avoid = new Set([...snapshot.view.nodeClaims.keys()].filter((name) => !leaving.has(name)));
+  const { replacements, moves, problem } = rehome(snapshot, { leaving, avoid });
+  if (members.length === 0 || replacements.length === 0 || problem !== undefined) return undefined;
+  const candidates = members.map(({ candidate }) => candidate);
+  const command = { reason: "Underutilized", consolidationType: "single", candidates, replacements, moves } as const;
+  return { kind: "move", members, command, planned: replacements, savings: 0, gain: 0, stragglers: 0, scores: [] };
+}
+
+describe("consolidation that goes in circles", () => {
+  it("is found out by the judges of peace and of prices", async () => {
+    const world = new DeploymentWorld({ consolidation: RESTLESS });
+    await world.addPool({ disruption: { consolidateAfter: "0s" } });
+    await world.deploy("web", { replicas: 1 });
+    await world.pass(20 * 60);
+    const found = new Set(world.world.violations().map(({ judge }) => judge));
+    world.stop();
+    assert.deepEqual([...found].sort(), ["consolidations", "peace"]);
+  });
+});
 
 describe("underutilized nodes", () => {
   let world: DeploymentWorld;
@@ -83,7 +129,9 @@ describe("underutilized nodes", () => {
     const [claim, ...others] = (await world.api.list(NODE_CLAIMS)).items;
     assert.ok(claim !== undefined && others.length === 0);
     assert.equal(findCondition(claim, "Initialized")?.status, "True");
-    const round = JSON.parse(claim.metadata.annotations?.["karpenter.sh/consolidation-round"] ?? "{}") as { round?: number };
+    const round = JSON.parse(claim.metadata.annotations?.["karpenter.sh/consolidation-round"] ?? "{}") as {
+      round?: number;
+    };
     assert.equal(round.round, 1);
   });
 });

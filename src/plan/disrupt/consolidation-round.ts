@@ -75,4 +75,4 @@ function readRound(text: string): Round | undefined {
 }
 
 /** By then a node stays for good. */
-const ROUNDS_MAX = 50;
+const ROUNDS_MAX = 10;
