@@ -1,7 +1,6 @@
 import { untoleratedHardTaint } from "../../model/taints.ts";
 import { requiredTerms } from "../fit/levels.ts";
-import type { DealVariant } from "./deal-domains.ts";
-import { type Deal, dealDomains } from "./deal-domains.ts";
+import { type Deal, type DealVariant, dealDomains, type Lessons } from "./deal-domains.ts";
 import { isUnbeatable } from "./lower-bound.ts";
 import { type FilledNode, type Packing, priceOf, shapeCosts } from "./packing-problem.ts";
 import { type SearchOptions, searchPacking } from "./packing-search.ts";
@@ -24,6 +23,11 @@ const SMALL_PODS = 300;
 const MEDIUM_PODS = 700;
 /** Share of the effort that each deal gets before the best is known. */
 const TRIAL_SHARE = 1 / 16;
+/** Decisions of the best deal that are made otherwise, one at a time, and the share of the effort for each. */
+const TURNS_MAX = 24;
+const TURN_SHARE = 1 / 64;
+/** Most lead to a deal that was there before; looking for one that did not comes to an end, too. */
+const TURN_DEALS_MAX = 120;
 /** How often a deal is corrected by what found no room. */
 const CORRECTIONS_MAX = 4;
 
@@ -40,18 +44,79 @@ export function bestDeal(facts: ClusterFacts, options: SearchOptions): DealtPack
           ? 2
           : 0;
   if (others === 0) return packed(facts, FIRST, options);
-  const trial = { ...options, steps: options.steps * TRIAL_SHARE };
-  let best: DealtPacking | undefined;
-  let bestVariant = FIRST;
+  const trials = new Trials(facts, options);
   for (const variant of [FIRST, ...OTHERS.slice(0, others)]) {
-    const made = packed(facts, variant, trial);
-    if (best !== undefined && !beats(made, best, options.surchargePerNode)) continue;
-    best = made;
-    bestVariant = variant;
-    if (isBest(made, options.surchargePerNode)) return made;
+    trials.tryOut(variant, TRIAL_SHARE);
+    if (trials.isOver()) return trials.result();
   }
-  const whole = packed(facts, bestVariant, options);
-  return best === undefined || !beats(best, whole, options.surchargePerNode) ? whole : best;
+  if (pods <= SMALL_PODS) trials.turnDecisions();
+  return trials.result();
+}
+
+/** Deals that are tried one after the other; the best is kept. */
+class Trials {
+  readonly #facts: ClusterFacts;
+  readonly #options: SearchOptions;
+  readonly #seen = new Set<string>();
+  #best: { made: DealtPacking; variant: DealVariant; isUnbeatable: boolean } | undefined;
+
+  constructor(facts: ClusterFacts, options: SearchOptions) {
+    this.#facts = facts;
+    this.#options = options;
+  }
+
+  /** "known" when the deal was tried before, else whether it is the best so far. */
+  tryOut(variant: DealVariant, share: number): "known" | "best" | "worse" {
+    const deal = dealDomains(this.#facts, variant, NO_LESSONS);
+    const text = textOf(deal);
+    if (this.#seen.has(text)) return "known";
+    this.#seen.add(text);
+    const made = packed(this.#facts, variant, { ...this.#options, steps: this.#options.steps * share }, deal);
+    if (this.#best !== undefined && !beats(made, this.#best.made, this.#options.surchargePerNode)) return "worse";
+    this.#best = { made, variant, isUnbeatable: isBest(made, this.#options.surchargePerNode) };
+    return "best";
+  }
+
+  /** True when no other deal could cost less. */
+  isOver(): boolean {
+    return this.#best?.isUnbeatable === true;
+  }
+
+  /** Decisions were made before prices were known: each is made otherwise, as long as that gains something. */
+  turnDecisions(): void {
+    let turns = TURNS_MAX;
+    let deals = TURN_DEALS_MAX;
+    for (let hasGained = true; hasGained; ) {
+      hasGained = false;
+      for (const { key, place } of this.#best?.made.deal.otherwise ?? []) {
+        if (turns === 0 || deals === 0 || this.#best === undefined || this.isOver()) return;
+        deals -= 1;
+        const { variant } = this.#best;
+        const result = this.tryOut(
+          { ...variant, ahead: new Map([...(variant.ahead ?? []), [key, place]]) },
+          TURN_SHARE,
+        );
+        if (result !== "known") turns -= 1;
+        if (result === "best") hasGained = true;
+      }
+    }
+  }
+
+  /** The best, with all the effort. */
+  result(): DealtPacking {
+    if (this.#best?.isUnbeatable === true) return this.#best.made;
+    const whole = packed(this.#facts, this.#best?.variant ?? FIRST, this.#options);
+    if (this.#best === undefined || !beats(this.#best.made, whole, this.#options.surchargePerNode)) return whole;
+    return this.#best.made;
+  }
+}
+
+const NO_LESSONS: Lessons = { caps: new Map(), avoided: new Set() };
+
+/** Equal for deals that send as many pods of each class to each place. */
+function textOf({ classes, undealt }: Deal): string {
+  const refused = undealt.reduce((sum, { pods }) => sum + pods.length, 0);
+  return `${classes.map(({ key, pods }) => `${pods.length} ${key}`).join("\n")}\n${refused}`;
 }
 
 /** Nothing is left, and no other deal could cost less. */
@@ -80,12 +145,12 @@ function leftOf({ deal, packing }: DealtPacking): number {
  * A deal and its packing. Where the packing found less room in a domain than the deal thought, or opened a domain that the
  * deal did not count on, the deal is made again with that in mind: what others do must not leave any rule out of balance.
  */
-function packed(given: ClusterFacts, variant: DealVariant, options: SearchOptions): DealtPacking {
+function packed(given: ClusterFacts, variant: DealVariant, options: SearchOptions, first?: Deal): DealtPacking {
   const lessons = { caps: new Map<string, number>(), avoided: new Set<string>() };
   const present = given.topology.present.map((list) => Uint8Array.from(list));
   const facts = { ...given, topology: { ...given.topology, present } };
   for (let correction = 0; ; correction += 1) {
-    const deal = dealDomains(facts, variant, lessons);
+    const deal = correction === 0 && first !== undefined ? first : dealDomains(facts, variant, lessons);
     const reduction = reduce(facts, deal.classes);
     const packing = searchPacking(reduction.problem, options);
     const isNew = [

@@ -19,6 +19,8 @@ export type DealVariant = {
   /** True: always the emptiest domain of a spread rule; false: the first that the rule allows. */
   isEven: boolean;
   seed: number;
+  /** Per class (its key) the id of a place that it tries before all others of its rank. */
+  ahead?: ReadonlyMap<string, string>;
 };
 
 export type Deal = {
@@ -31,6 +33,8 @@ export type Deal = {
   placesOf: ReadonlyMap<string, readonly string[]>;
   /** What the deal counted with. */
   tally: DomainTally;
+  /** What could have been decided otherwise, the dearest classes first. */
+  otherwise: readonly { key: string; place: string }[];
   /** Wishes that were given up. */
   dropped: readonly { text: string; pods: readonly Pod[] }[];
 };
@@ -83,8 +87,20 @@ export function dealDomains(all: ClusterFacts, variant: DealVariant, { caps, avo
       }),
     ],
     hopeless: table.seats.flatMap(({ one }) => (one.reach.stages.length > 0 ? [] : [asPacked(one)])),
+    otherwise: otherwiseOf(table.seats),
     dropped: table.dropped,
   };
+}
+
+/** Every other place, as good by its wishes, of the classes that rules bind to a place. */
+function otherwiseOf(seats: readonly Seat[]): Deal["otherwise"] {
+  const cost = ({ units, places }: Seat): number => units * (places[0]?.cost ?? 0);
+  return seats
+    .filter(({ keys, places }) => keys.length > 0 && places.length > 1)
+    .sort((a, b) => cost(b) - cost(a) || byText(a.one.one.key, b.one.one.key))
+    .flatMap(({ one, places }) =>
+      places.filter(({ rank }) => rank === places[0]?.rank).map(({ id }) => ({ key: one.one.key, place: id })),
+    );
 }
 
 function asPacked({ one, pods, unit, parts }: DealClass): PackedClass {
@@ -96,6 +112,8 @@ export type Seat = {
   one: DealClass;
   keys: readonly number[];
   places: readonly Choice[];
+  /** One of the places, to be tried before all others. */
+  ahead: Choice | undefined;
   units: number;
   next: number;
   /** Wishes given up so far. */
@@ -152,7 +170,9 @@ class Dealer {
     const id = `${one.reach.key} ${keys.join()}`;
     const places = this.#choices.get(id) ?? this.#choicesOf(one, keys);
     this.#choices.set(id, places);
-    return { one, keys, places, units: one.pods.length / one.unit, next: 0, dropped: 0 };
+    const wanted = this.#variant.ahead?.get(one.one.key);
+    const ahead = wanted === undefined ? undefined : places.find((choice) => choice.id === wanted);
+    return { one, keys, places, ahead, units: one.pods.length / one.unit, next: 0, dropped: 0 };
   }
 
   /** A pod that can be in one domain only is counted by the rules of others as well. */
@@ -293,6 +313,7 @@ class Dealer {
   }
 
   #bestUnder(seat: Seat, owns: DealClass["owns"]): Choice | undefined {
+    if (seat.ahead !== undefined && this.#isAllowed(seat, owns, seat.ahead)) return seat.ahead;
     const seeks = this.#soughtBy(seat, owns);
     const isPlain = seeks.length === 0 && !this.#variant.isEven;
     let best: Choice | undefined;
