@@ -19,7 +19,7 @@ export function reportPlan(
   plan: ProvisionPlan,
   { created, durationMs }: { created: readonly Created[]; durationMs: number },
 ): void {
-  nominate(needs, snapshot, plan, created);
+  tellPlaces(needs, snapshot, plan, created);
   recordRefusals(needs, snapshot, plan);
   const { metrics, log } = needs;
   metrics.observe("karpenter_scheduler_scheduling_duration_seconds", durationMs / SECOND_MS, CONTROLLER);
@@ -44,20 +44,20 @@ function showZones({ metrics }: Needs, snapshot: Snapshot): void {
   }
 }
 
-/** Pods are told where they are expected; those nodes are left alone until the pods had time to come. */
-function nominate(
-  { memory, clock, settings, events }: Needs,
-  { view }: Snapshot,
-  plan: ProvisionPlan,
-  created: readonly Created[],
-): void {
-  const untilMs = clock.nowMs() + Math.max(2 * settings.batchMaxDurationMs, NOMINATION_MIN_MS);
+/** The node or claim is left alone until the pods that are expected on it had time to come. */
+export function nominate({ memory, clock, settings }: Needs, name: string): void {
+  memory.nominate(name, clock.nowMs() + Math.max(2 * settings.batchMaxDurationMs, NOMINATION_MIN_MS));
+}
+
+/** Pods are told where they are expected. */
+function tellPlaces(needs: Needs, { view }: Snapshot, plan: ProvisionPlan, created: readonly Created[]): void {
+  const { events } = needs;
   const targets = [
     ...plan.existingNodes.map(({ name, pods }) => ({ name, pods, text: targetText(view, name) })),
     ...created.map(({ planned: { name, pods } }) => ({ name, pods, text: `nodeclaim/${name}` })),
   ];
   for (const { name, pods, text } of targets) {
-    memory.nominate(name, untilMs);
+    nominate(needs, name);
     for (const key of pods) {
       const pod = view.pods.get(key);
       if (pod === undefined) continue;

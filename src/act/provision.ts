@@ -14,7 +14,7 @@ import { createClaims } from "./create-claims.ts";
 import { noteGrowth } from "./note-growth.ts";
 import { planOnce } from "./plan-once.ts";
 import type { Needs } from "./ports.ts";
-import { reportPlan } from "./provision-report.ts";
+import { nominate, reportPlan } from "./provision-report.ts";
 
 /** While pods wait, a plan is made at least so often: types come back into stock, and watches may be late. */
 const RECHECK_MS = 10 * SECOND_MS;
@@ -48,6 +48,8 @@ class Provisioner implements Controller {
   #hasFailed = true;
   #lastPlanMs = 0;
   #lastView: ClusterView | undefined;
+  /** Nodes and claims that the last plan has pods for. */
+  #expectedOn: readonly string[] = [];
 
   readonly #onPlaced: ((podKeys: readonly string[]) => void) | undefined;
 
@@ -74,7 +76,12 @@ class Provisioner implements Controller {
     if (window.kind === "none" && !this.#hasFailed) {
       if (!this.#mustRecheck) return onChange;
       if (recheckMs > 0) return after(recheckMs, "pods may still wait");
-      if (this.#isSameCluster(nowMs)) return after(RECHECK_MS, "nothing has changed since the last plan");
+      if (this.#isSameCluster(nowMs)) {
+        // The same plan holds: what it has a place for is still expected there, such as a pod that a budget keeps on a
+        // node which goes. Otherwise its place would be taken away as empty, and bought anew.
+        for (const name of this.#expectedOn) nominate(this.#needs, name);
+        return after(RECHECK_MS, "nothing has changed since the last plan");
+      }
     }
     this.#batcher.close();
     this.#hasFailed = true;
@@ -84,8 +91,11 @@ class Provisioner implements Controller {
     this.#lastView = snapshot.view;
     this.#noteDecisions(plan);
     const { newNodeClaims, existingNodes, unschedulable } = plan;
-    this.#mustRecheck =
-      newNodeClaims.length + existingNodes.length + unschedulable.length > 0 || this.#waiting.size > 0;
+    this.#expectedOn = [...existingNodes, ...newNodeClaims].map(({ name }) => name);
+    // Pods for which a node was bought are in no plan until it is up; afterwards they may still be where they are.
+    const isAnyExpected = (snapshot.memory.expectedOn?.size ?? 0) > 0;
+    const planned = newNodeClaims.length + existingNodes.length + unschedulable.length;
+    this.#mustRecheck = planned > 0 || this.#waiting.size > 0 || isAnyExpected;
     const next = this.#batcher.window(this.#needs.clock.nowMs());
     if (next.kind !== "none") return after(next.kind === "open" ? next.ms : 0, "more pods have come");
     return this.#mustRecheck ? after(RECHECK_MS, "pods may still wait") : onChange;

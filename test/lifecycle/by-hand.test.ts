@@ -87,6 +87,23 @@ describe("what a user does by hand", () => {
     assert.equal((await claims()).length, 2);
   });
 
+  it("what waits for a pod that its budget keeps on a deleted node is not taken away as empty", async () => {
+    world = new DeploymentWorld();
+    await world.addPool({ disruption: { consolidateAfter: "10s" } });
+    await world.deploy("web", { budget: { minAvailable: 1 } });
+    await world.pass(120);
+    const [old] = world.nodes();
+    await world.api.delete(NODES, { name: old?.metadata.name ?? "" });
+    await world.pass(120);
+    const both = world.nodes().map(({ metadata }) => metadata.name);
+    assert.equal(both.length, 2);
+    await world.pass(1_800);
+    assert.deepEqual(
+      world.nodes().map(({ metadata }) => metadata.name),
+      both,
+    );
+  });
+
   it("a node that expires goes although the budget is closed; one that never does stays", async () => {
     await started({ disruption: { budgets: [{ nodes: "0" }] }, template: { expireAfter: "1h" } }, 1);
     const before = world.nodes()[0]?.metadata.name;

@@ -147,11 +147,15 @@ function nodesExpectingPods(snapshot: Snapshot): ReadonlySet<string> {
     for (const [name, untilMs] of memory.nominatedUntilMs) if (untilMs > nowMs) names.add(name);
   }
   for (const key of view.unboundPods) {
-    const pod = view.pods.get(key);
-    const preemptsOn = pod?.status?.nominatedNodeName ?? "";
+    const preemptsOn = view.pods.get(key)?.status?.nominatedNodeName ?? "";
     if (preemptsOn !== "") names.add(preemptsOn);
-    const boughtFor = memory.expectedOn?.get(pod?.metadata.uid ?? "");
-    if (boughtFor !== undefined) names.add(boughtFor);
+  }
+  if (memory.expectedOn !== undefined && memory.expectedOn.size > 0) {
+    const leaving = snapshot.stateNodes.filter(({ markedForDeletion }) => markedForDeletion);
+    for (const key of [...view.unboundPods, ...leaving.flatMap(({ podKeys }) => podKeys)]) {
+      const boughtFor = memory.expectedOn.get(view.pods.get(key)?.metadata.uid ?? "");
+      if (boughtFor !== undefined) names.add(boughtFor);
+    }
   }
   for (const name of replacementsOfLeaving(snapshot)) names.add(name);
   return names;
