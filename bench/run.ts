@@ -1,4 +1,5 @@
 import process from "node:process";
+import { awsBenches } from "./aws.bench.ts";
 import type { Bench } from "./bench.ts";
 import { churnBenches } from "./churn.bench.ts";
 import { disruptionBenches } from "./disruption.bench.ts";
@@ -17,6 +18,7 @@ const benches: readonly Bench[] = [
   ...playgroundBenches({ toy }),
   ...simulationBenches({ toy }),
   ...churnBenches({ toy }),
+  ...awsBenches({ toy }),
 ];
 
 /**
