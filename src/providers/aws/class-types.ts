@@ -1,8 +1,15 @@
-import type { InstanceType } from "../../model/instance-type.ts";
+import type { InstanceType, Offering } from "../../model/instance-type.ts";
+import type { Requirements } from "../../model/requirements.ts";
 import type { Prices } from "./prices.ts";
 import type { ClassView } from "./pure/class-view.ts";
 import { misfit } from "./pure/compatibility.ts";
-import { type NodeShape, nodeShape, type TypeSettings } from "./pure/instance-type.ts";
+import {
+  type NodeShape,
+  nodeShape,
+  requirementsKey,
+  requirementsOfType,
+  type TypeSettings,
+} from "./pure/instance-type.ts";
 import { type Market, offeringsOf } from "./pure/offerings.ts";
 import type { ReservationCounts } from "./reservation-counts.ts";
 import type { SoldType, TypeBook } from "./type-book.ts";
@@ -15,6 +22,9 @@ type Needs = {
   reservations: ReservationCounts;
   settings: TypeSettings;
 };
+/** So many kinds of classes are held at once; most clusters have one or two. */
+const SHARED_MAX = 8;
+
 type Shaped = { sold: SoldType; shape: NodeShape; fits: boolean };
 /** Of one class: what it is made from, and what came of it. */
 type Made = { fingerprint: string; shaped: readonly Shaped[]; moment: string; types: readonly InstanceType[] };
@@ -26,6 +36,8 @@ type Made = { fingerprint: string; shaped: readonly Shaped[]; moment: string; ty
 export class ClassTypes {
   readonly #needs: Needs;
   readonly #made = new Map<string, Made>();
+  readonly #requirements = new Map<string, readonly Requirements[]>();
+  readonly #offerings = new Map<string, Map<string, Offering[]>>();
   readonly #market: Market;
 
   constructor(needs: Needs) {
@@ -49,9 +61,10 @@ export class ClassTypes {
     const known = this.#made.get(view.name);
     if (known?.fingerprint === fingerprint && known.moment === moment) return known.types;
     const isSameShape = known?.fingerprint === fingerprint;
-    const shaped = isSameShape ? known.shaped : sold.map((one) => this.#shape(one, view));
+    const shaped = isSameShape ? known.shaped : this.#shapes(sold, view);
     const before = isSameShape ? known.types : [];
-    const types = shaped.map((one, i) => this.#type(one, view, before[i]));
+    const offerings = this.#offeringsNow(moment, view);
+    const types = shaped.map((one, i) => this.#type(one, view, offerings, before[i]));
     this.#made.set(view.name, { fingerprint, shaped, moment, types });
     return types;
   }
@@ -60,14 +73,40 @@ export class ClassTypes {
     this.#made.delete(className);
   }
 
-  #shape(sold: SoldType, view: ClassView): Shaped {
-    const shape = nodeShape(sold.facts, sold.zones, view, this.#needs.settings);
-    return { sold, shape, fits: misfit(sold.facts, shape.requirements, view) === undefined };
+  /** Classes that differ in their kubelet's settings or volumes share what their types require. */
+  #shapes(sold: readonly SoldType[], view: ClassView): Shaped[] {
+    const { settings, book } = this.#needs;
+    const key = `${book.version} ${requirementsKey(view)}`;
+    const shared =
+      this.#requirements.get(key) ?? sold.map(({ facts, zones }) => requirementsOfType(facts, zones, view, settings));
+    if (this.#requirements.size >= SHARED_MAX) this.#requirements.clear();
+    this.#requirements.set(key, shared);
+    return sold.map((one, i) => {
+      const shape = nodeShape(one.facts, one.zones, view, settings, undefined, shared[i]);
+      return { sold: one, shape, fits: misfit(one.facts, shape.requirements, view) === undefined };
+    });
   }
 
-  #type({ sold, shape, fits }: Shaped, view: ClassView, before: InstanceType | undefined): InstanceType {
+  /** By type and whether it fits: what classes with the same places are offered at this moment. */
+  #offeringsNow(moment: string, view: ClassView): Map<string, Offering[]> {
+    const key = `${this.#needs.book.version} ${moment} ${requirementsKey(view)}`;
+    const shared = this.#offerings.get(key) ?? new Map<string, Offering[]>();
+    if (this.#offerings.size >= SHARED_MAX) this.#offerings.clear();
+    this.#offerings.set(key, shared);
+    return shared;
+  }
+
+  #type(
+    { sold, shape, fits }: Shaped,
+    view: ClassView,
+    shared: Map<string, Offering[]>,
+    before: InstanceType | undefined,
+  ): InstanceType {
     const { reservedCapacity } = this.#needs.settings;
-    const offerings = offeringsOf(sold.facts, sold.zones, view, this.#market, fits, reservedCapacity);
+    const key = `${sold.facts.name} ${fits}`;
+    const offerings =
+      shared.get(key) ?? offeringsOf(sold.facts, sold.zones, view, this.#market, fits, reservedCapacity);
+    shared.set(key, offerings);
     const isSame = before?.offerings.every((old, i) => {
       const now = offerings[i];
       return (

@@ -49,6 +49,7 @@ const MI = 2 ** 20;
 
 /**
  * @param zones        where the type is sold
+ * @param requirements those of `requirementsOfType`, where somebody has them already
  * @param learnedBytes memory that a node of this type and image really had
  * @source reference of the AWS provider, sections 1.1 to 1.4, and of its API, section 5
  */
@@ -58,6 +59,7 @@ export function nodeShape(
   view: ClassView,
   settings: TypeSettings,
   learnedBytes?: number,
+  requirements: Requirements = requirementsOfType(facts, zones, view, settings),
 ): NodeShape {
   const { spec, familyFacts, kubelet } = view;
   const interfaces = spec.networkInterfaces ?? [];
@@ -81,7 +83,7 @@ export function nodeShape(
   });
   const overhead = addResources(kubeReserved, systemReserved, evictionHard);
   return {
-    requirements: requirementsOfType(facts, zones, view, settings),
+    requirements,
     capacity: pods === 0 ? { ...capacity, pods: 0 } : capacity,
     overhead,
     allocatable: notNegative(subtractResources(capacity, overhead)),
@@ -108,7 +110,12 @@ function notNegative(resources: Resources): Resources {
   return Object.fromEntries(Object.entries(resources).map(([name, amount]) => [name, Math.max(0, amount)]));
 }
 
-function requirementsOfType(
+/** What of a class decides the requirements and offerings of its types: classes with equal keys may share them. */
+export function requirementsKey({ familyFacts, subnets, reservations, placementGroup }: ClassView): string {
+  return JSON.stringify([familyFacts.windowsBuild, subnets, reservations, placementGroup]);
+}
+
+export function requirementsOfType(
   facts: Ec2Facts,
   zones: readonly string[],
   view: ClassView,
