@@ -82,7 +82,7 @@ describe("underutilized nodes", () => {
       );
 
   it("make way when they have been quiet for long enough, and say why before and after", async () => {
-    await halfEmpty({});
+    await halfEmpty({ evictionCostUsd: 0.05 });
     await world.pass(10 * 60);
     assert.equal(world.nodes().length, 2);
     assert.ok((await world.reasons("Node")).includes("Unconsolidatable"));
