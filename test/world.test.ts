@@ -42,7 +42,7 @@ describe("two simulated hours without faults", () => {
 describe("a product that breaks its word is found out", () => {
   it("when claims are not named by the plan and lists are old, so that a lost reply buys twice", async () => {
     const found: string[] = [];
-    for (const seed of [23, 21, 22, 24]) {
+    for (const seed of [11, 12, 13, 16, 23]) {
       const faults = { ...NO_FAULTS, lostReply: 0.3, lateEvent: 0.7, lateEventMaxMs: 20_000 };
       const world = worldOf({ seed, faults, processes: 1, tamper: carelessApi });
       await world.runStory(3_600_000);

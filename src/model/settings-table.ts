@@ -358,7 +358,7 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     flag: "eviction-cost",
     variable: "EVICTION_COST",
     type: AMOUNT,
-    default: 0.03,
+    default: 0.04,
     meaning:
       "what evicting a pod is worth in US dollars: the less a consolidation saves for it, the longer its nodes must have been quiet; 0: any saving is taken at once",
   },
