@@ -231,7 +231,7 @@ class Disruption implements Controller {
     });
   }
 
-  /** Events and gauges need not be newer than a poll. */
+  /** Why nodes stay, in events, and what the budgets leave, in gauges. */
   #report(snapshot: Snapshot): void {
     this.#reportedMs = snapshot.nowMs;
     reportWhyKept(this.#needs, snapshot, this.#queue.underway());
