@@ -9,18 +9,40 @@ if (major < 24) {
   process.exit(3);
 }
 require("node:module").enableCompileCache();
-// "npm test -- src/model" runs the tests below that path.
+// "npm test -- src/model" runs the tests below that path; without a path all run, as two processes: tests of parts beside tests of whole worlds.
 var wanted = process.argv.slice(2);
-var globs =
-  wanted.length > 0
-    ? []
-    : ["src/**/*.test.ts", "apps/**/*.test.ts", "test/**/*.test.ts", "tools/**/*.test.ts", "bench/**/*.test.ts"];
-wanted.forEach((path) => {
-  globs.push(/\.ts$/.test(path) ? path : path.replace(/\/$/, "") + "/**/*.test.ts");
+var everywhere = [
+  ["src/**/*.test.ts", "apps/**/*.test.ts", "tools/**/*.test.ts", "bench/**/*.test.ts"],
+  ["test/**/*.test.ts"],
+];
+var asked = wanted.map(function (path) {
+  return /\.ts$/.test(path) ? path : path.replace(/\/$/, "") + "/**/*.test.ts";
 });
-var child = require("node:child_process").spawnSync(
-  process.execPath,
-  ["--test", "--test-isolation=none", "--disallow-code-generation-from-strings"].concat(globs),
-  { stdio: "inherit" },
-);
-process.exit(child.status === null ? 1 : child.status);
+
+function run(globs, stdio, done) {
+  var flags = ["--test", "--test-isolation=none", "--disallow-code-generation-from-strings"];
+  var child = require("node:child_process").spawn(process.execPath, flags.concat(globs), { stdio: stdio });
+  var told = [];
+  if (child.stdout) child.stdout.on("data", told.push.bind(told));
+  child.on("close", function (code) {
+    done(code === 0, Buffer.concat(told));
+  });
+}
+
+var running = 0;
+var held = [];
+function start(globs, first) {
+  running += 1;
+  // Whoever is not the first tells at the end, so that two reports do not mix.
+  run(globs, ["inherit", first ? "inherit" : "pipe", "inherit"], function (passed, told) {
+    if (!passed) process.exitCode = 1;
+    if (told.length > 0) held.push(told);
+    running -= 1;
+    if (running === 0) process.stdout.write(Buffer.concat(held));
+  });
+}
+if (asked.length > 0) start(asked, true);
+else
+  everywhere.forEach(function (globs, index) {
+    start(globs, index === 0);
+  });
