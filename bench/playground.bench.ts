@@ -15,7 +15,7 @@ const BOUND_WITHIN_MS = 120_000;
 
 /**
  * The playground on the real clock: a deployment of pods with 1 cpu and 1 GiB each is scaled up at once (batch window 1 s
- * idle, 10 s at most; a node joins 1 s after it appears), until every pod is bound.
+ * idle, 10 s at most; an instance's node appears at once and joins 1 s later), until every pod is bound.
  */
 export function playgroundBenches({ toy }: { toy: boolean }): readonly Bench[] {
   const sizes = toy ? [20] : [1_000, 2_000];
@@ -34,10 +34,11 @@ async function scaleUp(pods: number): Promise<BenchLine> {
     region: "us-east-1",
     clusterName: "bench",
     kubelets: { joinDelayMs: { min: 1_000, max: 1_000 } },
+    machineMs: { min: 0, max: 0 },
   });
   try {
-    const file = fileURLToPath(new URL("../examples/playground.yaml", import.meta.url));
-    const { objects } = await readManifests([file], { cwd: "/", stdin: async () => "" });
+    const file = fileURLToPath(new URL("../examples/karpenter.yaml.template", import.meta.url));
+    const { objects } = await readManifests([file], { cwd: "/", stdin: async () => "", env: playground.variables });
     const pool = objects.find(({ object }) => object.kind === "NodePool")?.object as { spec?: { limits?: unknown } };
     if (pool?.spec !== undefined) delete pool.spec.limits;
     await applyManifests(playground.api, objects, (object) => kindIn(playground.server, object));

@@ -105,7 +105,7 @@ describe("the documentation shows real output", () => {
     shows("README.md", "--once --virtual", await outputOf((io) => playgroundCommand(["--once", "--virtual"], io)));
   });
   it("of a plan for files", async () => {
-    const args = ["-f", "examples/playground.yaml", "-f", "examples/shop.yaml"];
+    const args = ["-f", "examples/kwok.yaml", "-f", "examples/shop.yaml"];
     shows("README.md", `npx karpenter plan ${args.join(" ")}`, await outputOf((io) => planCommand(args, io)));
   });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -206,7 +206,7 @@ describe("manifests that are right", () => {
 });
 
 describe("reading files", () => {
-  const io = (cwd: string, stdin = "") => ({ cwd, stdin: async () => stdin });
+  const io = (cwd: string, stdin = "") => ({ cwd, stdin: async () => stdin, env: {} });
   it("a folder, in order of names, and standard input", async () => {
     const folder = await mkdtemp(join(tmpdir(), "karpenter-manifests-"));
     try {
@@ -236,29 +236,28 @@ describe("reading files", () => {
 });
 
 describe("the examples", () => {
-  for (const file of ["inflate.yaml", "nginx.yaml", "playground.yaml"]) {
+  for (const file of ["inflate.yaml", "nginx.yaml", "kwok.yaml"]) {
     it(`${file} is taken as it is`, async () => {
-      const { objects } = await readManifests([file], { cwd: EXAMPLES, stdin: async () => "" });
+      const { objects } = await readManifests([file], { cwd: EXAMPLES, stdin: async () => "", env: {} });
       assert.ok(objects.length > 0);
     });
   }
   it("the template is taken once its names are filled in", async () => {
-    const names: Readonly<Record<string, string>> = {
+    const names = {
       EKS_CLUSTER_NAME: "demo",
       KARPENTER_ROLE: "KarpenterNodeRole-demo",
       AMI_ID: "ami-0123456789abcdef0",
       ALIAS_VERSION: "v20250101",
     };
-    const template = await readFile(join(EXAMPLES, "karpenter.yaml.template"), "utf8");
-    const used = new Set<string>();
-    const text = template.replaceAll(/\$\{(\w+)\}/g, (_, name: string) => {
-      used.add(name);
-      return names[name] ?? assert.fail(`no value for ${name}`);
-    });
-    assert.deepEqual([...used].sort(), Object.keys(names).sort());
+    const read = (env: Readonly<Record<string, string>>) =>
+      readManifests(["karpenter.yaml.template"], { cwd: EXAMPLES, stdin: async () => "", env });
+    const { objects } = await read(names);
     assert.deepEqual(
-      manifestsIn(text, "karpenter.yaml").map(({ object }) => `${object.kind} ${object.metadata.name}`),
+      objects.map(({ object }) => `${object.kind} ${object.metadata.name}`),
       ["EC2NodeClass default", "EC2NodeClass pinned", "NodePool default"],
     );
+    assert.match(JSON.stringify(objects[0]?.object), /"role":"KarpenterNodeRole-demo"/);
+    const { AMI_ID: _, ...rest } = names;
+    await assert.rejects(read(rest), /karpenter\.yaml\.template:\d+: the variable AMI_ID is not set/);
   });
 });

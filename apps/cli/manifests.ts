@@ -7,6 +7,7 @@ import { isJsonObject, type JsonObject } from "../../src/model/schema/schema.ts"
 import type { Io } from "./io.ts";
 import { checkedObject } from "./manifest-check.ts";
 import { type ManifestDocument, readDocuments } from "./manifest-text.ts";
+import { type FilledText, filled } from "./template.ts";
 
 /** Where an object was read. */
 export type Origin = {
@@ -18,22 +19,28 @@ export type Origin = {
   document: number;
 };
 export type ReadObject = { object: KubeObject; origin: Origin };
+export type ManifestIo = Pick<Io, "cwd" | "stdin" | "env">;
 
 /**
  * Reads Kubernetes objects from files, folders (all .yaml, .yml and .json files below, in order of their names) and
- * standard input ("-"): YAML with any number of documents, JSON, and lists as `kubectl get -o yaml` prints them. Every
- * object is checked as the API server would, and has its defaults filled in.
+ * standard input ("-"): YAML with any number of documents, JSON, and lists as `kubectl get -o yaml` prints them. In a
+ * file named *.template the environment's variables are filled in first. Every object is checked as the API server
+ * would, and has its defaults filled in.
  * @throws UserError KARP_NO_SUCH_FILE, KARP_NO_MANIFEST, and KARP_BAD_MANIFEST with every mistake at its file and line;
  *         one mistake anywhere, and nothing is taken
  */
 export async function readManifests(
   paths: readonly string[] | "-",
-  io: Pick<Io, "cwd" | "stdin">,
+  io: ManifestIo,
 ): Promise<{ objects: ReadObject[] }> {
   const list = typeof paths === "string" ? [paths] : paths;
   const found = emptyFound();
   for (const path of list) {
-    for (const file of await filesAt(path, io)) takeText(await textOf(file, io), file, found);
+    for (const file of await filesAt(path, io)) {
+      const { text, mistakes } = await textOf(file, io);
+      for (const { line, text: what } of mistakes) found.mistakes.push(`${file}:${line}: ${what}`);
+      takeText(text, file, found);
+    }
   }
   if (found.mistakes.length > 0) throw badManifests(found.mistakes);
   if (found.objects.length === 0) {
@@ -146,8 +153,10 @@ async function filesAt(path: string, io: Pick<Io, "cwd">): Promise<string[]> {
     .map((entry) => join(path, entry));
 }
 
-async function textOf(file: string, io: Pick<Io, "cwd" | "stdin">): Promise<string> {
-  return file === "-" ? io.stdin() : noSuchFile(file, readFile(resolve(io.cwd, file), "utf8"));
+async function textOf(file: string, io: ManifestIo): Promise<FilledText> {
+  if (file === "-") return { text: await io.stdin(), mistakes: [] };
+  const text = await noSuchFile(file, readFile(resolve(io.cwd, file), "utf8"));
+  return file.endsWith(".template") ? filled(text, io.env) : { text, mistakes: [] };
 }
 
 async function noSuchFile<T>(path: string, reading: Promise<T>): Promise<T> {

@@ -13,7 +13,7 @@ import { kwokProvider } from "../../src/providers/kwok/provider.ts";
 import { uuidFrom } from "../../src/runtime/uuid.ts";
 import { type ApiServer, createApiServer } from "../../src/simulation/api-server/api-server.ts";
 import { ClusterWriter } from "../../src/simulation/cache/cluster-writer.ts";
-import { createAccount } from "../../src/simulation/ec2/account.ts";
+import { type Account, createAccount, FIRST_RELEASE, imageOf } from "../../src/simulation/ec2/account.ts";
 import { SimulatedEc2 } from "../../src/simulation/ec2/ec2.ts";
 import { ec2Nodes } from "../../src/simulation/ec2/nodes.ts";
 import type { KubeletOptions } from "../../src/simulation/kubelet/kubelets.ts";
@@ -30,9 +30,12 @@ export type PlaygroundClusterOptions = {
   clusterName: string;
   settings?: Partial<Settings>;
   kubelets?: Partial<KubeletOptions>;
+  /** How long a machine takes from its launch until its Node object appears; default: one to two seconds. */
+  machineMs?: { min: number; max: number };
 };
 
 const QUEUE_NAME = "interruptions";
+const MACHINE_MS = { min: 1_000, max: 2_000 };
 
 /** A simulated EKS cluster with two processes of the product in it, of which one leads. */
 export type PlaygroundCluster = {
@@ -40,6 +43,8 @@ export type PlaygroundCluster = {
   readonly cluster: Cluster;
   readonly products: readonly Product[];
   readonly ec2: SimulatedEc2;
+  /** What templates of manifests ask for: the names of this cluster. */
+  readonly variables: Readonly<Record<string, string>>;
   /** For whoever plays the user. */
   readonly api: KubeApi;
   stop(): Promise<void>;
@@ -71,7 +76,6 @@ export function startPlaygroundCluster(options: PlaygroundClusterOptions): Playg
       api: server.api({ user: "karpenter" }),
       provider: (api, log) =>
         twoProviders(
-          { provider: kwokProvider({ api, clock, instanceTypes }), idPrefix: "kwok://" },
           {
             provider: ec2Provider(settings, {
               aws: ec2.api(),
@@ -82,6 +86,7 @@ export function startPlaygroundCluster(options: PlaygroundClusterOptions): Playg
             }),
             idPrefix: "aws:///",
           },
+          { provider: kwokProvider({ api, clock, instanceTypes }), idPrefix: "kwok://" },
         ),
       clock,
       random: random.fork(`product-${index}`),
@@ -100,6 +105,7 @@ export function startPlaygroundCluster(options: PlaygroundClusterOptions): Playg
     cluster,
     products,
     ec2,
+    variables: variablesOf(ec2.account),
     api: server.api({ user: "playground" }),
     async stop() {
       for (const product of products) await product.stop();
@@ -115,15 +121,31 @@ const PATIENT_LEASE = { leaseDurationMs: 30 * MINUTE_MS, leaseRenewDeadlineMs: 2
 
 /** The account that the cluster is in: its discovery tag is the cluster's name, and what manifests name by id is there. */
 function startEc2(
-  { clock, random, region, clusterName }: PlaygroundClusterOptions,
+  { clock, random, region, clusterName, machineMs = MACHINE_MS }: PlaygroundClusterOptions,
   { state, kubelets }: Cluster,
   server: ApiServer,
 ): SimulatedEc2 {
   const account = createAccount({ region, clusterName, hasWhateverIsNamed: true });
-  const ec2 = new SimulatedEc2({ clock, random: random.fork("ec2"), account, queueName: QUEUE_NAME });
+  const pendingMs = machineMs;
+  const ec2 = new SimulatedEc2({ clock, random: random.fork("ec2"), account, queueName: QUEUE_NAME, pendingMs });
   const writer = new ClusterWriter(server, "cloud-controller-manager");
-  ec2.observe(ec2Nodes({ clock, random: random.fork("ec2-nodes"), region, state, writer, kubelets }));
+  const bootMs = { min: 0, max: 0 };
+  ec2.observe(ec2Nodes({ clock, random: random.fork("ec2-nodes"), region, state, writer, kubelets, bootMs }));
   return ec2;
+}
+
+/** The names that guides for EKS use for what they fill into manifests. */
+function variablesOf(account: Account): Record<string, string> {
+  const { region, cluster } = account;
+  return {
+    CLUSTER_NAME: cluster.name,
+    EKS_CLUSTER_NAME: cluster.name,
+    AWS_REGION: region,
+    K8S_VERSION: cluster.version,
+    KARPENTER_ROLE: `KarpenterNodeRole-${cluster.name}`,
+    ALIAS_VERSION: FIRST_RELEASE.eks,
+    AMI_ID: imageOf(account, "amazon-linux-2023/x86_64/standard"),
+  };
 }
 
 /** The kind under which the server stores such an object; undefined when it has none. */

@@ -27,7 +27,8 @@ Starts a simulated EKS cluster on loopback with Karpenter at work in it, and wri
   --once            one round by itself: scale up, all pods Running, scale down, no node left; then exit
   --virtual         with --once: on virtual time
   --empty           no sample workload and no pools
-  -f, --file FILE   apply this manifest at the start (may be given several times)
+  -f, --file FILE   apply this manifest at the start (may be given several times); in a *.template the names of
+                    the cluster are filled in as envsubst would: \${EKS_CLUSTER_NAME}, \${AWS_REGION} and others
   --port N          port of the API server (default 0: any free one)
   --seed N          everything drawn by chance comes from it (default 1)
   --speed N         simulated seconds in a real one, 1 to 100 (default 1)

@@ -22,7 +22,7 @@ import { PLAYGROUND_HELP, type PlaygroundOptions, playgroundOptions } from "./op
 import { scaledClock } from "./scaled-clock.ts";
 import { clusterFigures } from "./view-state.ts";
 
-const EXAMPLES = ["playground.yaml", "inflate.yaml", "nginx.yaml"].map((name) =>
+const EXAMPLES = ["karpenter.yaml.template", "inflate.yaml", "nginx.yaml"].map((name) =>
   fileURLToPath(new URL(`../../examples/${name}`, import.meta.url)),
 );
 const FRAME_MS = 500;
@@ -36,7 +36,6 @@ export async function playgroundCommand(args: string[], io: Io): Promise<number>
     return EXIT.fine;
   }
   const files = [...(options.empty ? [] : EXAMPLES), ...options.files];
-  const { objects } = files.length === 0 ? { objects: [] } : await readManifests(files, io);
   const virtual = options.virtual ? new VirtualClock(VIRTUAL_START_MS) : undefined;
   const clock = virtual ?? scaledClock(realClock(), options.speed);
   const playground = startPlaygroundCluster({
@@ -46,7 +45,11 @@ export async function playgroundCommand(args: string[], io: Io): Promise<number>
     clusterName: options.clusterName,
   });
   try {
-    await applyManifests(playground.api, objects, (object) => kindIn(playground.server, object));
+    if (files.length > 0) {
+      const env = { ...io.env, ...playground.variables };
+      const { objects } = await readManifests(files, { ...io, env });
+      await applyManifests(playground.api, objects, (object) => kindIn(playground.server, object));
+    }
     if (options.once) return await once(playground, clock, virtual, io);
     return await interactive(playground, clock, options, io);
   } finally {
@@ -140,7 +143,7 @@ async function show(shown: Shown): Promise<void> {
 }
 
 function hintsFor({ options }: Shown): string[] {
-  if (options.empty) return ["kubectl get nodes", "kubectl apply -f examples/playground.yaml"];
+  if (options.empty) return ["kubectl get nodes", "kubectl apply -f examples/kwok.yaml"];
   return [
     "kubectl scale deployment inflate --replicas 50",
     "kubectl get nodeclaims -o wide",

@@ -88,7 +88,11 @@ export function createAccount(options: AccountOptions): Account {
 
 /** One day on which AWS publishes images. */
 export type Release = { eks: string; bottlerocket: string; creationDate: string };
-const FIRST: Release = { eks: "v20260101", bottlerocket: "1.50.0", creationDate: "2026-01-01T00:00:00.000Z" };
+export const FIRST_RELEASE: Release = {
+  eks: "v20260101",
+  bottlerocket: "1.50.0",
+  creationDate: "2026-01-01T00:00:00.000Z",
+};
 
 type Publication = {
   /** The parameters that hold the image's id: the pinned one, and that of the newest. */
@@ -99,7 +103,7 @@ type Publication = {
 };
 
 /** AWS publishes new images of every family for a version of Kubernetes: they become the recommended ones. */
-export function publishImages(account: Account, kubernetes: string, release: Release = FIRST): void {
+export function publishImages(account: Account, kubernetes: string, release: Release = FIRST_RELEASE): void {
   const all = [
     ...amazonLinux(kubernetes, release),
     ...bottlerocket(kubernetes, release),
@@ -111,6 +115,11 @@ export function publishImages(account: Account, kubernetes: string, release: Rel
     account.images.set(id, { id, name, architecture, creationDate, kind, ownerAlias: "amazon", tags: {} });
     for (const parameter of parameters) account.parameters.set(parameter, id);
   }
+}
+
+/** The image that AWS recommends for the cluster's version. @param folder as in "amazon-linux-2023/arm64/standard" */
+export function imageOf({ cluster, parameters }: Account, folder: string): string {
+  return parameters.get(`/aws/service/eks/optimized-ami/${cluster.version}/${folder}/recommended/image_id`) ?? "";
 }
 
 function amazonLinux(kubernetes: string, { eks: version }: Release): Publication[] {
