@@ -8,6 +8,7 @@ import { parseAllDocuments } from "yaml";
 import { explainCommand } from "../apps/cli/explain.ts";
 import type { Io } from "../apps/cli/io.ts";
 import { planCommand } from "../apps/cli/plan.ts";
+import { snapshotCommand } from "../apps/cli/snapshot/snapshot.ts";
 import { playgroundCommand } from "../apps/playground/playground.ts";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -108,6 +109,22 @@ describe("the documentation shows real output", () => {
     const args = ["-f", "examples/kwok.yaml", "-f", "examples/shop.yaml"];
     shows("README.md", `npx karpenter plan ${args.join(" ")}`, await outputOf((io) => planCommand(args, io)));
   });
+});
+
+type RunCommand = (args: string[], io: Io) => Promise<number>;
+
+/** Pages whose text blocks follow the command that prints them. */
+const SHOWN: readonly [page: string, command: string, run: RunCommand][] = [
+  ["docs/commands/snapshot.md", "snapshot -f examples/inflate.yaml --now 2026-03-04T12:00:00Z", snapshotCommand],
+];
+
+describe("docs/commands shows real output", () => {
+  for (const [page, command, run] of SHOWN) {
+    it(`of karpenter ${command}`, async () => {
+      const [, ...args] = command.split(" ");
+      shows(page, `npx karpenter ${command}`, await outputOf((io) => run(args, io)));
+    });
+  }
 });
 
 describe("docs/planner.md shows real output", () => {

@@ -1,12 +1,10 @@
 import { DAY_MS, formatTime, MINUTE_MS } from "../../src/base/time.ts";
-import { NODE_CLAIMS, NODE_POOLS, NODES } from "../../src/model/kinds.ts";
-import type { KubeObject } from "../../src/model/object.ts";
+import { type Kind, NODE_CLAIMS, NODE_POOLS, NODES } from "../../src/model/kinds.ts";
 import { type BudgetWindow, forecastBudgets, type PoolForecast } from "../../src/plan/disrupt/budget-forecast.ts";
 import { DISRUPTION_REASONS, UNLIMITED } from "../../src/plan/disrupt/budgets.ts";
-import { momentFlag, numberFlag, readFlags, spread } from "./flags.ts";
+import { CLUSTER_FLAGS, CLUSTER_USAGE, givenCluster, notReadNotes } from "./cluster-source.ts";
+import { numberFlag, readFlags, spread } from "./flags.ts";
 import { EXIT, type Io } from "./io.ts";
-import { liveObjects } from "./live-cluster.ts";
-import { readManifests } from "./manifests.ts";
 import { formatFlag, printed } from "./output.ts";
 import { snapshotOf } from "./plan-cluster.ts";
 import { count, listed, type Report, type Table } from "./report.ts";
@@ -17,14 +15,12 @@ hours, and why not more. Times are UTC, as schedules are. Touches nothing.
 
 usage: karpenter explain budgets [-f FILE...] [OPTION...]
 
-  -f, --filename FILE   NodePools, NodeClaims and Nodes from files or folders, or - for standard input; may be repeated;
-                        default: the live cluster
-  --kubeconfig FILE     of the live cluster; default: $KUBECONFIG, the cluster around this pod, ~/.kube/config
-  --context NAME        which of its contexts
-  --nodepool NAME       this one only
-  --nodes N             reckon with so many nodes in every pool, for files that hold none
-  --now TIME            the moment to begin at, such as 2026-01-01T12:00:00Z; default: now
-  -o, --output FORMAT   table (default), json, yaml or markdown
+  -f, --filename FILE      NodePools, NodeClaims and Nodes from files or folders, or - for standard input; laid over the
+                           cluster where one is given as well; may be repeated
+${CLUSTER_USAGE}
+  --nodepool NAME          this one only
+  --nodes N                reckon with so many nodes in every pool, for files that hold none
+  -o, --output FORMAT      table (default), json, yaml or markdown
 
 exit code: 0 every pool allows something for every reason at some time, 1 one does not, or a budget cannot be read,
            2 wrong use, 3 failure
@@ -36,12 +32,9 @@ exit code: 0 every pool allows something for every reason at some time, 1 one do
  */
 export async function explainBudgets(args: string[], io: Io): Promise<number> {
   const flags = readFlags(COMMAND, spread(args), {
-    filename: { type: "string", short: "f", multiple: true },
-    kubeconfig: { type: "string" },
-    context: { type: "string" },
+    ...CLUSTER_FLAGS,
     nodepool: { type: "string" },
     nodes: { type: "string" },
-    now: { type: "string" },
     output: { type: "string", short: "o", default: "table" },
     help: { type: "boolean", short: "h", default: false },
   });
@@ -50,13 +43,12 @@ export async function explainBudgets(args: string[], io: Io): Promise<number> {
     return EXIT.fine;
   }
   const format = formatFlag(COMMAND, flags.output);
-  // Whole minutes, as schedules have them.
-  const nowMs = Math.floor(momentFlag(COMMAND, flags.now) / MINUTE_MS) * MINUTE_MS;
   const nodes = flags.nodes === undefined ? undefined : numberFlag(COMMAND, "nodes", flags.nodes, 0, 1_000_000);
-  const objects: readonly KubeObject[] =
-    flags.filename === undefined
-      ? await liveObjects([NODE_POOLS, NODE_CLAIMS, NODES], flags, io)
-      : (await readManifests(flags.filename, io)).objects.map(({ object }) => object);
+  const given = await givenCluster(COMMAND, flags, io, [NODE_POOLS, NODE_CLAIMS, NODES] as readonly Kind[]);
+  // Whole minutes, as schedules have them.
+  const nowMs = Math.floor(given.nowMs / MINUTE_MS) * MINUTE_MS;
+  // Of two objects of one name the later counts.
+  const objects = [...(given.base ?? []), ...given.files];
   const untilMs = nowMs + DAY_MS;
   const pools = forecastBudgets(snapshotOf({ objects, instanceTypes: [], nowMs }), untilMs, nodes).filter(
     ({ nodePool }) => flags.nodepool === undefined || nodePool === flags.nodepool,
@@ -65,7 +57,7 @@ export async function explainBudgets(args: string[], io: Io): Promise<number> {
     printed(
       format,
       () => ({ from: formatTime(nowMs), until: formatTime(untilMs), nodePools: pools.map(poolJson) }),
-      () => report(pools, nowMs),
+      () => report(pools, nowMs, notReadNotes(given.notRead)),
     ),
   );
   return pools.some(isFinding) ? EXIT.findings : EXIT.fine;
@@ -88,8 +80,9 @@ function poolJson({ nodePool, nodes, consuming, problems, windows }: PoolForecas
   };
 }
 
-function report(pools: readonly PoolForecast[], nowMs: number): Report {
+function report(pools: readonly PoolForecast[], nowMs: number, more: readonly string[]): Report {
   const notes = [
+    ...more,
     "Nodes that are not ready, or about to go for whatever reason, take places in every budget.",
     "Expiration at its hour, interruptions, node repair and what users delete are not budgeted.",
   ];

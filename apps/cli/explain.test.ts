@@ -5,17 +5,11 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { parse } from "yaml";
 import { UserError } from "../../src/base/errors.ts";
-import { Random } from "../../src/base/random.ts";
-import { realClock } from "../../src/kube/real-clock.ts";
 import { NODE_POOLS } from "../../src/model/kinds.ts";
 import type { Draft } from "../../src/model/object.ts";
-import { crdOf } from "../../src/model/resources/crd.ts";
-import { CUSTOM_RESOURCES } from "../../src/model/resources/custom-resources.ts";
 import type { NodePool } from "../../src/model/resources/node-pool.ts";
-import { createApiServer } from "../../src/simulation/api-server/api-server.ts";
-import { serveApi } from "../../src/simulation/api-server/http/serve-api.ts";
 import { explainCommand } from "./explain.ts";
-import type { Io } from "./io.ts";
+import { runCommand, startTestServer } from "./test-cli.ts";
 
 function pool(name: string, budgets: string): string {
   return `
@@ -45,20 +39,8 @@ describe("karpenter explain budgets", () => {
   });
   after(() => rm(cwd, { recursive: true }));
 
-  async function run(...args: string[]): Promise<{ code: number; out: string }> {
-    let out = "";
-    const io: Io = {
-      out: (text) => {
-        out += text;
-      },
-      err: () => undefined,
-      stdin: async () => "",
-      env: {},
-      cwd,
-      terminal: undefined,
-    };
-    return { code: await explainCommand(args, io), out };
-  }
+  const run = (...args: string[]) => runCommand(explainCommand, cwd, args);
+
   const at = ["--now", "2026-03-04T12:00:00Z"];
 
   it("prints when how much is allowed, and by which budget", async () => {
@@ -95,22 +77,15 @@ describe("karpenter explain budgets", () => {
   });
 
   it("asks the live cluster without files, also for what an older version has let in", async () => {
-    const clock = realClock();
-    const server = createApiServer({ clock, random: new Random(3), crds: CUSTOM_RESOURCES.map(crdOf) });
-    const served = await serveApi({ server, clock });
+    const { server, kubeconfig, close } = await startTestServer(cwd);
     try {
       const object = parse(pool("live", '[{ nodes: "2", schedule: "a b c d e", duration: 8h }]'));
       await server.api().create(NODE_POOLS, object as Draft<NodePool>);
-      const config = { "current-context": "c", contexts: [{ name: "c", context: { cluster: "c", user: "u" } }] };
-      const clusters = [{ name: "c", cluster: { server: served.url } }];
-      const kubeconfig = { apiVersion: "v1", kind: "Config", ...config, clusters, users: [{ name: "u", user: {} }] };
-      await writeFile(join(cwd, "kubeconfig"), JSON.stringify(kubeconfig));
-      const { code, out } = await run("budgets", "--kubeconfig", join(cwd, "kubeconfig"));
+      const { code, out } = await run("budgets", "--kubeconfig", kubeconfig);
       assert.equal(code, 1);
       assert.match(out, /NodePool live has a budget that cannot be read/);
     } finally {
-      await served.close();
-      server.close();
+      await close();
     }
   });
 

@@ -54,7 +54,7 @@ export function spread(args: readonly string[]): string[] {
   const result: string[] = [];
   let flag: string | undefined;
   for (const arg of args) {
-    if (["-f", "--filename", "--scenario"].includes(arg)) {
+    if (["-f", "--filename", "--scenario", "--snapshot"].includes(arg)) {
       flag = arg;
       result.push(arg);
     } else if (arg.startsWith("-") && arg !== "-") {

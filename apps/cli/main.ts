@@ -20,6 +20,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "say what budgets and pauses allow, and when",
     run: async (args, io) => (await import("./explain.ts")).explainCommand(args, io),
   },
+  snapshot: {
+    summary: "write the cluster into one file, for questions later or elsewhere",
+    run: async (args, io) => (await import("./snapshot/snapshot.ts")).snapshotCommand(args, io),
+  },
   crds: {
     summary: "print the CustomResourceDefinitions",
     run: async (args, io) => (await import("./crds.ts")).crdsCommand(args, io),
@@ -31,7 +35,13 @@ const commands: Readonly<Record<string, Command>> = {
 };
 
 /** Codes of failures that no other command line would have avoided. */
-const failures: ReadonlySet<string> = new Set(["KARP_PORT_IN_USE", "KARP_NO_CLUSTER", "KARP_PLAYGROUND_RUNS"]);
+const failures: ReadonlySet<string> = new Set([
+  "KARP_PORT_IN_USE",
+  "KARP_NO_CLUSTER",
+  "KARP_PLAYGROUND_RUNS",
+  "KARP_API_REFUSED",
+  "KARP_API_UNREACHABLE",
+]);
 
 const io: Io = {
   out: (text) => void process.stdout.write(text),

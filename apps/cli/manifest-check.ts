@@ -54,6 +54,34 @@ export function checkedObject(object: JsonObject): { object: JsonObject } | { mi
   return mistakes.length > 0 ? { mistakes } : { object: withNamespace(object, group, kind) };
 }
 
+/**
+ * What keeps an object of a snapshot from being planned with, or undefined: fields of a wrong type, or none where plans look
+ * without asking. What a server has let in is not judged a second time.
+ */
+export function checkedSnapshotObject(object: unknown): string | undefined {
+  if (!isJsonObject(object)) return "this is no Kubernetes object";
+  const [missing] = identityMistakes(object);
+  if (missing !== undefined) return missing.text;
+  const [apiVersion, kind] = [String(object["apiVersion"]), String(object["kind"])];
+  const type = typeOfKind(apiVersion, kind);
+  if (type !== undefined) return checkFields(type, object).wrongType ?? missingPart(kind, object);
+  const custom = customResourceOf(apiVersion.split("/")[0] ?? "", kind);
+  const [error] = custom === undefined ? [] : schemaErrors(custom.schema, object);
+  return error === undefined ? undefined : fieldErrorText(error);
+}
+
+const WITHOUT_SPEC: ReadonlySet<string> = new Set(["Namespace", "StorageClass", "Event"]);
+
+function missingPart(kind: string, { spec }: JsonObject): string | undefined {
+  if (WITHOUT_SPEC.has(kind)) return undefined;
+  if (!isJsonObject(spec)) return `${kind} has no spec`;
+  const template = isJsonObject(spec["template"]) ? spec["template"]["spec"] : undefined;
+  const podSpec = kind === "Pod" ? spec : template;
+  if (podSpec === undefined) return kind === "DaemonSet" ? "DaemonSet has no template" : undefined;
+  const hasContainers = isJsonObject(podSpec) && Array.isArray(podSpec["containers"]);
+  return hasContainers ? undefined : `${kind} has no containers`;
+}
+
 function identityMistakes(object: JsonObject): FieldMistake[] {
   const mistakes: FieldMistake[] = [];
   for (const field of ["apiVersion", "kind"]) {

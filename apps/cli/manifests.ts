@@ -7,6 +7,7 @@ import { isJsonObject, type JsonObject } from "../../src/model/schema/schema.ts"
 import type { Io } from "./io.ts";
 import { checkedObject } from "./manifest-check.ts";
 import { type ManifestDocument, readDocuments } from "./manifest-text.ts";
+import { isSnapshotFile, type ReadSnapshot, readSnapshotFile } from "./snapshot/snapshot-file.ts";
 import { type FilledText, filled } from "./template.ts";
 
 /** Where an object was read. */
@@ -25,18 +26,24 @@ export type ManifestIo = Pick<Io, "cwd" | "stdin" | "env">;
  * Reads Kubernetes objects from files, folders (all .yaml, .yml and .json files below, in order of their names) and
  * standard input ("-"): YAML with any number of documents, JSON, and lists as `kubectl get -o yaml` prints them. In a
  * file named *.template the environment's variables are filled in first. Every object is checked as the API server
- * would, and has its defaults filled in.
- * @throws UserError KARP_NO_SUCH_FILE, KARP_NO_MANIFEST, and KARP_BAD_MANIFEST with every mistake at its file and line;
+ * would, and has its defaults filled in. Snapshots are files like any other.
+ * @throws UserError KARP_BAD_SNAPSHOT, KARP_NO_SUCH_FILE, KARP_NO_MANIFEST, and KARP_BAD_MANIFEST with every mistake at its file and line;
  *         one mistake anywhere, and nothing is taken
  */
 export async function readManifests(
   paths: readonly string[] | "-",
   io: ManifestIo,
-): Promise<{ objects: ReadObject[] }> {
+): Promise<{ objects: ReadObject[]; snapshots: readonly TakenSnapshot[] }> {
   const list = typeof paths === "string" ? [paths] : paths;
   const found = emptyFound();
+  const snapshots: TakenSnapshot[] = [];
   for (const path of list) {
     for (const file of await filesAt(path, io)) {
+      const snapshot = await snapshotAt(file, io);
+      if (snapshot !== undefined) {
+        snapshots.push(takeSnapshotFile(snapshot, file, found));
+        continue;
+      }
       const { text, mistakes } = await textOf(file, io);
       for (const { line, text: what } of mistakes) found.mistakes.push(`${file}:${line}: ${what}`);
       takeText(text, file, found);
@@ -50,7 +57,22 @@ export async function readManifests(
       remedy: "name files or folders with .yaml, .yml or .json manifests, or - for standard input",
     });
   }
-  return { objects: found.objects };
+  return { objects: found.objects, snapshots };
+}
+
+/** What is known of a snapshot besides its objects. */
+export type TakenSnapshot = Omit<ReadSnapshot, "objects"> & { file: string };
+
+async function snapshotAt(file: string, { cwd }: Pick<Io, "cwd">): Promise<ReadSnapshot | undefined> {
+  const path = resolve(cwd, file);
+  return file !== "-" && (await isSnapshotFile(path)) ? readSnapshotFile(path, file) : undefined;
+}
+
+function takeSnapshotFile({ objects, ...rest }: ReadSnapshot, file: string, found: Found): TakenSnapshot {
+  for (const [i, object] of objects.entries()) {
+    takeObject(object, () => ({ file, line: i + 2, document: 1 }), found);
+  }
+  return { ...rest, file };
 }
 
 /**

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { parse } from "yaml";
 import { UserError } from "../../src/base/errors.ts";
-import type { Io } from "./io.ts";
 import { planCommand } from "./plan.ts";
+import { runCommand } from "./test-cli.ts";
 
 const TYPES = [type("small", "2", "4Gi", 0.1), type("large", "8", "16Gi", 0.4)];
 const POOL = `
@@ -106,23 +106,7 @@ describe("karpenter plan", () => {
   });
   after(() => rm(cwd, { recursive: true }));
 
-  async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-    const said = { out: "", err: "" };
-    const io: Io = {
-      out: (text) => {
-        said.out += text;
-      },
-      err: (text) => {
-        said.err += text;
-      },
-      stdin: async () => POD,
-      env: {},
-      cwd,
-      terminal: undefined,
-    };
-    const code = await planCommand(args, io);
-    return { code, ...said };
-  }
+  const run = (...args: string[]) => runCommand(planCommand, cwd, args, POD);
 
   it("plans a workload from files and prints a table", async () => {
     const { code, out } = await run("-f", "pool.yaml", "web.yaml", "--instance-types", "types.json");

@@ -4,13 +4,25 @@ import type { KubeApi, ListOptions } from "./kube-api.ts";
 
 const PAGE_SIZE = 500;
 
+export type ListAllOptions = Pick<ListOptions, "namespace" | "fieldSelector" | "labelSelector">;
+
 /** Every object of a kind as the server has it at this moment, page by page. */
 export async function listAll<T extends KubeObject>(
   api: Pick<KubeApi, "list">,
   kind: Kind<T>,
-  options: Pick<ListOptions, "namespace" | "fieldSelector" | "labelSelector"> = {},
+  options: ListAllOptions = {},
 ): Promise<T[]> {
   const items: T[] = [];
+  for await (const page of pagesOf(api, kind, options)) items.push(...page);
+  return items;
+}
+
+/** The pages themselves, for a reader that keeps only a part of each object. */
+export async function* pagesOf<T extends KubeObject>(
+  api: Pick<KubeApi, "list">,
+  kind: Kind<T>,
+  options: ListAllOptions = {},
+): AsyncGenerator<T[]> {
   let next: string | undefined;
   do {
     const page = await api.list(kind, {
@@ -18,8 +30,7 @@ export async function listAll<T extends KubeObject>(
       limit: PAGE_SIZE,
       ...(next === undefined ? {} : { continue: next }),
     });
-    items.push(...page.items);
+    yield page.items;
     next = page.continue === "" ? undefined : page.continue;
   } while (next !== undefined);
-  return items;
 }

@@ -11,8 +11,29 @@ export type FieldProblems = {
 /** Compares an object with its built-in type: what a Kubernetes server's decoder would not take. */
 export function checkFields(type: StructType, object: unknown): FieldProblems {
   const problems: FieldProblems = { unknown: [] };
+  // Nearly every object is as it should be: where something is wrong with it is found out only for the others.
+  if (fits({ kind: "struct", type }, object)) return problems;
   checkStruct({ type, goName: type.goName, jsonPath: [] }, object, "", problems);
   return problems;
+}
+
+function fits(type: FieldType, value: unknown): boolean {
+  if (value === null || value === undefined) return true;
+  switch (type.kind) {
+    case "scalar":
+      return isOfScalar(type.name, value) && formatProblem(type.name, value) === undefined;
+    case "struct":
+      return isRecord(value) && Object.keys(value).every((key) => hasField(type.type, key, value));
+    case "list":
+      return Array.isArray(value) && value.every((item) => fits(type.of, item));
+    case "map":
+      return isRecord(value) && Object.values(value).every((item) => fits(type.of, item));
+  }
+}
+
+function hasField(type: StructType, key: string, value: Record<string, unknown>): boolean {
+  const field = type.fields.get(key);
+  return field !== undefined && fits(field.type, value[key]);
 }
 
 /** Where Go's decoder stands: the innermost struct that has a name, and the path of JSON keys without list indexes. */
