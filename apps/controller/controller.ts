@@ -30,7 +30,7 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
   const build = { version: manifest.version, goversion: `node-${process.version}`, goarch: process.arch };
   // The registry is made with the product, after the connection whose requests it counts.
   let registry: Metrics | undefined;
-  const { api, namespace, close } = await connect({
+  const { api, namespace, caBundle, close } = await connect({
     env: io.env,
     clock,
     random: random.fork("kube"),
@@ -42,7 +42,7 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
       observe: (...sample) => registry?.observe(...sample),
     },
   });
-  const cloud = await cloudOf({ settings, env: io.env, clock, version: build.version });
+  const cloud = await cloudOf({ settings, env: io.env, clock, version: build.version, caBundle });
   const product = startProduct({
     settings,
     api,

@@ -16,6 +16,8 @@ export type ProviderSource = {
   env: Env;
   clock: Clock;
   version: string;
+  /** Of the API server, in base64. */
+  caBundle?: string | undefined;
 };
 /** The cloud that the settings name; made when the API is there. */
 export type Cloud = { provider(api: KubeApi, log: Log): CloudProvider; close(): void };
@@ -35,7 +37,7 @@ function fakeCloud({ settings, env, clock }: ProviderSource): Cloud {
   return { provider: (api) => kwokProvider({ api, clock, instanceTypes }), close: () => undefined };
 }
 
-async function ec2Cloud({ settings, env, clock, version }: ProviderSource): Promise<Cloud> {
+async function ec2Cloud({ settings, env, clock, version, caBundle }: ProviderSource): Promise<Cloud> {
   // AWS' clients take a hundred megabytes: only who needs them loads them.
   const { connectAws } = await import("../../src/providers/aws/sdk/connect-aws.ts");
   const { regionOfThisInstance } = await import("../../src/providers/aws/sdk/instance-metadata.ts");
@@ -48,14 +50,23 @@ async function ec2Cloud({ settings, env, clock, version }: ProviderSource): Prom
     });
   }
   const aws = connectAws({ region, version, clock });
-  await tryOut(aws, settings.clusterName);
+  await tryOut(aws, settings);
+  const ports = { aws, clock, region, ...(caBundle === undefined ? {} : { caBundle }) };
   return {
-    provider: (kube, log) => ec2Provider(settings, { aws, kube, clock, log: log.with({ logger: "aws" }), region }),
+    provider: (kube, log) => ec2Provider(settings, { ...ports, kube, log: log.with({ logger: "aws" }) }),
     close: () => aws.close(),
   };
 }
 
-type Ports = { aws: AwsApi; kube: KubeApi; clock: Clock; log: Log; region: string };
+type Ports = {
+  aws: AwsApi;
+  kube: KubeApi;
+  clock: Clock;
+  log: Log;
+  region: string;
+  /** By which the API server is known to us; nodes are told the same. */
+  caBundle?: string;
+};
 
 /** The AWS provider as the settings want it. */
 export function ec2Provider(settings: Settings, ports: Ports): CloudProvider {
@@ -63,7 +74,9 @@ export function ec2Provider(settings: Settings, ports: Ports): CloudProvider {
     ...ports,
     clusterName: settings.clusterName,
     clusterEndpoint: settings.clusterEndpoint,
-    clusterCaBundle: settings.clusterCaBundle,
+    clusterCaBundle: settings.clusterCaBundle === "" ? (ports.caBundle ?? "") : settings.clusterCaBundle,
+    isEksControlPlane: settings.eksControlPlane,
+    isDryRunDisabled: settings.disableDryRun,
     isIsolated: settings.isolatedVpc,
     vmMemoryOverhead: settings.vmMemoryOverhead,
     reservedEnis: settings.reservedEnis,
@@ -80,9 +93,10 @@ function regionOf(env: Env): string | undefined {
 }
 
 /** What can never work shows at the start, and not at the first launch. */
-async function tryOut(aws: AwsApi, clusterName: string): Promise<void> {
+async function tryOut(aws: AwsApi, { clusterName, clusterEndpoint, eksControlPlane }: Settings): Promise<void> {
   try {
-    await aws.describeCluster(clusterName);
+    // A private cluster may have no way to EKS: then it is told all that EKS would tell.
+    if (clusterEndpoint === "" || eksControlPlane) await aws.describeCluster(clusterName);
     await aws.describeInstanceTypeOfferings();
   } catch (error) {
     if (!(error instanceof AwsError)) throw error;

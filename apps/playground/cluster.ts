@@ -65,6 +65,7 @@ export function startPlaygroundCluster(options: PlaygroundClusterOptions): Playg
     ...PATIENT_LEASE,
     clusterName,
     interruptionQueue: QUEUE_NAME,
+    eksControlPlane: true,
     ...options.settings,
   };
   createProductObjects(server, { clusterName, replicas: 2 });

@@ -12,6 +12,7 @@ import { patchObject, SHARED_OBJECT_BACKOFF_MS } from "./write.ts";
 
 const WAIT_MS = MINUTE_MS;
 const WAIT_EVENT_MS = 10 * MINUTE_MS;
+const WARN_EVENT_MS = 10 * MINUTE_MS;
 
 /**
  * Shows in each node class what it selects and whether it can be launched with, keeps its hash, and keeps a deleted
@@ -69,9 +70,18 @@ async function lookAfter(needs: Needs, care: NodeClassCare, kind: Kind, before: 
   const found = await care.findings(kept as NodeClass);
   // Finding out takes a while; what somebody wrote meanwhile is not overwritten.
   await patchObject(needs, kind, kept, withFindings(needs, care, kept as NodeClass, found), "status");
+  warn(needs, kept as NodeClass, found);
   if (found.failures.length === 1) throw found.failures[0];
   if (found.failures.length > 1) throw new AggregateError(found.failures, "the node class was only partly looked up");
   return after(found.recheckMs, "what the class selects may change");
+}
+
+function warn({ events }: Needs, object: NodeClass, { conditions, warnings }: NodeClassFindings): void {
+  const bad = conditions.filter(({ status }) => status === "False");
+  for (const { reason = "NotReady", message = "" } of [...bad, ...warnings]) {
+    const dedupeValues = [object.metadata.uid, message];
+    events.record({ object, type: "Warning", reason, message, dedupeValues, dedupeMs: WARN_EVENT_MS });
+  }
 }
 
 function withFindings(

@@ -141,6 +141,12 @@ async function noteFailedLaunch(needs: Needs, claim: NodeClaim, error: unknown):
     error instanceof CreateError
       ? [error.conditionReason, error.conditionMessage]
       : ["LaunchFailed", error instanceof Error ? error.message : String(error)];
+  needs.events.record({
+    object: claim,
+    type: "Warning",
+    reason: "LaunchFailed",
+    message: reason === "LaunchFailed" ? shortened(message) : `${reason}: ${shortened(message)}`,
+  });
   await patchObject(needs, NODE_CLAIMS, claim, unlaunchedClaim(claim, reason, message, nowMs), "status");
 }
 

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { Random } from "../base/random.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
@@ -20,6 +21,8 @@ export type Connection = {
   /** The context's namespace, or that of the pod this process runs in. */
   namespace: string;
   serverUrl: string;
+  /** The certificate authority that the server is known by, in base64; absent: any that this machine trusts. */
+  caBundle?: string;
   /** Breaks off what is in flight and ends every connection. */
   close(): Promise<void>;
 };
@@ -36,6 +39,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     api: httpKubeApi({ transport, clock, random, metrics }),
     namespace: access.namespace,
     serverUrl: access.serverUrl,
+    ...(access.tls.ca === undefined ? {} : { caBundle: Buffer.from(access.tls.ca).toString("base64") }),
     close: () => transport.close(),
   };
 }

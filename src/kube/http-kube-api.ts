@@ -82,6 +82,12 @@ export function httpKubeApi(given: HttpKubeApiOptions): KubeApi {
       const body = { apiVersion: "v1", kind: "DeleteOptions", ...deleteOptions };
       await write(kind, "DELETE", objectPath(kind, ref), body);
     },
+    version: () =>
+      call(
+        options,
+        { kind: { group: "", version: "", plural: "version" }, verb: "GET" },
+        { method: "GET", path: "/version", timeoutMs: limits.requestTimeoutMs },
+      ),
     clockSkewMs: () => skewMs,
     act: (kind, ref, subresource, body) => write(kind, "CREATE", objectPath(kind, ref, subresource), body, subresource),
   };
@@ -92,7 +98,7 @@ type RawList<T> = {
   items?: T[] | null;
   metadata?: { resourceVersion?: string; continue?: string; remainingItemCount?: number };
 };
-type What = { kind: Kind; verb: string; subresource?: string };
+type What = { kind: Pick<Kind, "group" | "version" | "plural">; verb: string; subresource?: string };
 
 const METHODS = { CREATE: "POST", UPDATE: "PUT", DELETE: "DELETE" } as const;
 const PATCH_TYPES: Readonly<Record<Patch["type"], string>> = {

@@ -58,7 +58,7 @@ export const AWS_SETTINGS: { readonly [K in keyof AwsSettingValues]: SettingRow<
     variable: "EKS_CONTROL_PLANE",
     type: BOOLEAN,
     default: false,
-    meaning: "read the Kubernetes version from EKS; it is read there either way",
+    meaning: "read the Kubernetes version, which image aliases depend on, from EKS instead of the API server",
   },
   vmMemoryOverhead: {
     flag: "vm-memory-overhead-percent",
@@ -86,7 +86,7 @@ export const AWS_SETTINGS: { readonly [K in keyof AwsSettingValues]: SettingRow<
     variable: "DISABLE_DRY_RUN",
     type: BOOLEAN,
     default: false,
-    meaning: "do not try out permissions; this version never does",
+    meaning: "do not try out, with requests that launch nothing, whether the permissions to launch are there",
   },
   enableZonalShift: {
     flag: "enable-zonal-shift",

@@ -27,6 +27,8 @@ export type NodeClassFindings = {
   status: Readonly<Record<string, unknown>>;
   /** One that is missing could not be found out: see `failures`. */
   conditions: readonly { type: string; status: "True" | "False" | "Unknown"; reason?: string; message?: string }[];
+  /** What the class' owner must know beside conditions that are False. */
+  warnings: readonly { reason: string; message: string }[];
   failures: readonly unknown[];
   /** When to look again, should nothing call for it earlier. */
   recheckMs: number;

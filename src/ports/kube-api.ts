@@ -75,6 +75,8 @@ export interface KubeApi {
   delete(kind: Kind, ref: Ref, options?: DeleteOptions): Promise<void>;
   /** POST to a subresource that does something: "binding", "eviction", "token". */
   act(kind: Kind, ref: Ref, subresource: string, body: unknown): Promise<unknown>;
+  /** Of the server, as it tells it: minor may be "34" or "34+". */
+  version(): Promise<{ major: string; minor: string }>;
   /** By how much the server's clock was ahead of ours when it last answered, to about a second; absent: nobody knows. */
   clockSkewMs?(): number | undefined;
 }

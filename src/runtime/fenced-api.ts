@@ -13,6 +13,7 @@ export function fencedApi(api: KubeApi, mayWrite: () => boolean): KubeApi {
     get: (kind, ref) => api.get(kind, ref),
     list: (kind, options) => api.list(kind, options),
     watch: (kind, options, onEvent) => api.watch(kind, options, onEvent),
+    version: () => api.version(),
     clockSkewMs: () => api.clockSkewMs?.(),
     async create(kind, object, options) {
       check();

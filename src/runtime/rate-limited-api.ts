@@ -18,6 +18,10 @@ export function rateLimitedApi(api: KubeApi, limit: { qps: number; burst: number
   return {
     watch: (kind, options, onEvent) => api.watch(kind, options, onEvent),
     clockSkewMs: () => api.clockSkewMs?.(),
+    async version() {
+      await turn();
+      return await api.version();
+    },
     async get(kind, ref) {
       await turn();
       return await api.get(kind, ref);

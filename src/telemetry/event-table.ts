@@ -52,6 +52,22 @@ export const EVENT_TABLE: readonly EventRow[] = [
   { ...row("Warning", "FailedScheduling", "Pod", "why there is no place for it"), dedupeMs: FIVE_MINUTES_MS },
   row("Warning", "FailedConsistencyCheck", "NodeClaim", "its node is not what was bought"),
   row("Warning", "InsufficientCapacityError", "NodeClaim", "the provider is sold out"),
+  {
+    ...row("Warning", "LaunchFailed", "NodeClaim", "why EC2 or another cloud launched nothing"),
+    dedupeMs: FIVE_MINUTES_MS,
+  },
+  row(
+    "Warning",
+    "AccessDenied",
+    "EC2NodeClass",
+    "the permission that the controller lacks, and the statement that gives it",
+  ),
+  row(
+    "Warning",
+    "CredentialsNotTaken",
+    "EC2NodeClass",
+    "the controller's credentials have expired, or were never good",
+  ),
   row("Warning", "NodeClassNotReady", "NodeClaim", "its node class cannot be launched with"),
   row("Warning", "UnregisteredTaintMissing", "NodeClaim", "its node joined without the taint that keeps pods away"),
   row("Normal", "SurgeStarted", "Pod", "its successor is brought up before it leaves its node"),

@@ -244,6 +244,7 @@ function faulty(api: Needs["api"], random: Random): Needs["api"] {
     patch: (kind, ref, patch, options) => call(() => api.patch(kind, ref, patch, options)),
     delete: (kind, ref, options) => call(() => api.delete(kind, ref, options)),
     act: (kind, ref, subresource, body) => call(() => api.act(kind, ref, subresource, body)),
+    version: () => call(() => api.version()),
   };
 }
 const REFUSED: Status = {

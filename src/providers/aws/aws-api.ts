@@ -110,6 +110,16 @@ export type FleetOverride = {
   /** US dollars per hour: lower is preferred where the strategy is prioritized. */
   priority: number;
 };
+/** One instance as a launch template describes it. */
+export type InstanceTrial = {
+  templateName: string;
+  instanceType: string;
+  imageId: string;
+  subnetId: string;
+  /** Those of the template. */
+  networkInterfaces: readonly NetworkInterface[];
+  tags: readonly TagSpecification[];
+};
 export type FleetInstance = {
   instanceIds: readonly string[];
   instanceType: string;
@@ -176,6 +186,10 @@ export interface AwsApi {
   createLaunchTemplate(request: { name: string; data: LaunchTemplateData; tags: Tags }): Promise<LaunchTemplate>;
   deleteLaunchTemplate(name: string): Promise<void>;
   createFleet(request: FleetRequest): Promise<FleetAnswer>;
+  /** Nothing is launched: resolves when such a fleet might be asked for. */
+  tryFleet(request: FleetRequest): Promise<void>;
+  /** Nothing is launched: resolves when such an instance might be. */
+  tryInstance(request: InstanceTrial): Promise<void>;
   describeInstances(query: { filters?: readonly Filter[]; ids?: readonly string[] }): Promise<Ec2Instance[]>;
   /** The state of each after the call. */
   terminateInstances(ids: readonly string[]): Promise<{ id: string; state: string }[]>;
@@ -208,10 +222,13 @@ export class AwsError extends Error {
   readonly code: string;
   /** As in "ec2:CreateFleet". */
   readonly action: string;
-  constructor(action: string, code: string, message: string, cause?: unknown) {
-    super(`${action}: ${code}: ${message}`, { cause });
+  /** AWS' own. */
+  readonly words: string;
+  constructor(action: string, code: string, words: string, cause?: unknown) {
+    super(`${action}: ${code}: ${words}`, { cause });
     this.action = action;
     this.code = code;
+    this.words = words;
   }
 }
 

@@ -1,8 +1,6 @@
 import { byText } from "../../base/order.ts";
-import { settleAll } from "../../base/settle-all.ts";
 import { SECOND_MS } from "../../base/time.ts";
 import type { InstanceType } from "../../model/instance-type.ts";
-import { MIN_VALUES_RELAXED_ANNOTATION, NODE_POOL_LABEL } from "../../model/labels.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import { parseResources } from "../../model/resources.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -15,8 +13,7 @@ import {
 import type { Log } from "../../ports/telemetry.ts";
 import { type AwsApi, AwsError, type FleetError } from "./aws-api.ts";
 import { Batch } from "./batch.ts";
-import type { Cluster } from "./cluster-facts.ts";
-import type { LaunchTemplates } from "./launch-templates.ts";
+import { launchShape, type ShapeNeeds } from "./launch-shape.ts";
 import type { ClassView } from "./pure/class-view.ts";
 import {
   isSpotRoleMissing,
@@ -26,27 +23,19 @@ import {
   isUnfulfillable,
   launchFailure,
 } from "./pure/fleet-errors.ts";
-import { type FleetShape, fleetRequest, fleetShape, type Member } from "./pure/fleet-request.ts";
+import { type FleetShape, fleetRequest, type Member } from "./pure/fleet-request.ts";
 import { type Launched, launchedInstance } from "./pure/instance.ts";
 import type { TypeSettings } from "./pure/instance-type.ts";
 import { EFA_RESOURCE } from "./pure/labels.ts";
 import { type LaunchGroup, type LaunchPlan, planLaunch } from "./pure/launch-plan.ts";
-import { launchTemplateData } from "./pure/launch-template.ts";
-import { baseTags } from "./pure/tags.ts";
+import { explained } from "./pure/permissions.ts";
 import type { ReservationCounts } from "./reservation-counts.ts";
-import type { SubnetAddresses } from "./subnet-addresses.ts";
-import type { UnavailableOfferings } from "./unavailable-offerings.ts";
 
-export type LauncherNeeds = {
+export type LauncherNeeds = ShapeNeeds & {
   aws: AwsApi;
   clock: Clock;
   log: Log;
-  cluster: Cluster;
-  clusterName: string;
-  templates: LaunchTemplates;
-  addresses: SubnetAddresses;
   reservations: ReservationCounts;
-  unavailable: UnavailableOfferings;
   settings: TypeSettings & { minValuesBestEffort: boolean };
 };
 type Request = { shape: FleetShape; member: Member };
@@ -87,7 +76,7 @@ export class Launcher {
     if ("problem" in plan) throw new InsufficientCapacityError(plan.problem);
     const answer = await this.#buy(claim, view, plan);
     for (const error of answer.errors) this.#note(error, plan, view);
-    if (answer.instance === undefined) throw refusal(answer.errors);
+    if (answer.instance === undefined) throw this.#refusal(answer.errors);
     const launched: Launched = {
       ...answer.instance,
       capacityType: plan.labelledAs,
@@ -130,7 +119,7 @@ export class Launcher {
     try {
       answer = await this.#fleet.add({ shape, member: { name, uid, answers } });
     } catch (error) {
-      if (!(error instanceof AwsError) || !isTemplateMissing(error)) throw asCreateError(error);
+      if (!(error instanceof AwsError) || !isTemplateMissing(error)) throw this.#asCreateError(error);
       answer = { instance: undefined, errors: [{ ...NOWHERE, code: error.code, message: error.message }] };
     } finally {
       this.#giveBackAddresses(taken, answer?.instance?.subnetId);
@@ -146,29 +135,11 @@ export class Launcher {
   }
 
   async #shape(claim: NodeClaim, view: ClassView, plan: LaunchPlan): Promise<{ shape: FleetShape; names: string[] }> {
-    const { clusterName, templates, settings, addresses, unavailable } = this.#needs;
-    const cluster = await this.#needs.cluster.facts();
-    if (view.family === "AL2023" && cluster.cidr === undefined) {
-      throw new NodeClassNotReadyError("the address range of the cluster's services is not known");
-    }
-    const pool = claim.metadata.labels?.[NODE_POOL_LABEL] ?? "";
-    const tags = baseTags(clusterName, { name: view.name, tags: view.spec.tags }, pool);
-    const ensured = await settleAll(
-      plan.groups.map(async (group) => {
-        const template = launchTemplateData(claim, view, plan, group, cluster, tags, settings);
-        if ("problem" in template) throw new NodeClassNotReadyError(`userData of the class: ${template.problem}`);
-        return [
-          group,
-          await templates.ensure(template.data, tags).catch((error: unknown) => Promise.reject(asCreateError(error))),
-        ] as const;
-      }),
-    );
-    const subnetOf = (zone: string) =>
-      addresses.roomiest(view.subnets.filter((one) => one.zone === zone && !unavailable.isSubnetMarked(one.id)));
-    const isRelaxed = claim.metadata.annotations?.[MIN_VALUES_RELAXED_ANNOTATION] === "true";
-    const shape = fleetShape(plan, new Map(ensured), subnetOf, tags, isRelaxed ? undefined : view.spec.context);
-    if ("problem" in shape) throw new InsufficientCapacityError(shape.problem);
-    return { shape, names: ensured.map(([, name]) => name) };
+    const made = await launchShape(this.#needs, claim, view, plan).catch((error: unknown) => {
+      throw error instanceof NodeClassNotReadyError ? error : this.#asCreateError(error);
+    });
+    if ("problem" in made) throw new InsufficientCapacityError(made.problem);
+    return { shape: made.shape, names: made.templates.map(({ name }) => name) };
   }
 
   /** Until EC2 tells otherwise, the launch may fill any of its subnets. */
@@ -220,6 +191,30 @@ export class Launcher {
       for (const name of names) unavailable.markOffering({ type: name, zone, capacityType }, view.placementGroup?.id);
     }
   }
+
+  /** Why nothing was launched: for lack of capacity alone, or for another reason that must be mended. */
+  #refusal(errors: readonly FleetError[]): Error {
+    const texts = errors.map(({ code, message }) => this.#explained({ action: "ec2:RunInstances", code, message }));
+    const text = [...new Set(texts)].join("; ");
+    const other = errors.find((error) => !isUnfulfillable(error));
+    if (other === undefined) {
+      return new InsufficientCapacityError(text === "" ? "EC2 launched nothing and gave no reason" : text);
+    }
+    return new CreateError(launchFailure(other.code, other.message).reason, text);
+  }
+
+  #asCreateError(error: unknown): Error {
+    if (!(error instanceof AwsError)) {
+      return new CreateError("LaunchFailed", error instanceof Error ? error.message : String(error), error);
+    }
+    const { action, code, words: message } = error;
+    return new CreateError(launchFailure(code, message).reason, this.#explained({ action, code, message }), error);
+  }
+
+  #explained(refusal: Parameters<typeof explained>[0]): string {
+    const { clusterName, settings } = this.#needs;
+    return explained(refusal, { clusterName, region: settings.region });
+  }
 }
 
 const ANSWERS_MAX = 10_000;
@@ -232,22 +227,4 @@ function groupOf({ groups }: LaunchPlan, { instanceType, zone }: Place): LaunchG
   return groups.find(({ candidates }) =>
     candidates.some(({ type, offerings }) => type.name === instanceType && offerings.some((one) => one.zone === zone)),
   );
-}
-
-/** Why nothing was launched: for lack of capacity alone, or for another reason that must be mended. */
-function refusal(errors: readonly FleetError[]): Error {
-  const text = [...new Set(errors.map(({ code, message }) => `${code}: ${message}`))].join("; ");
-  const other = errors.find((error) => !isUnfulfillable(error));
-  if (other === undefined) {
-    return new InsufficientCapacityError(text === "" ? "EC2 launched nothing and gave no reason" : text);
-  }
-  return new CreateError(launchFailure(other.code, other.message).reason, text);
-}
-
-function asCreateError(error: unknown): Error {
-  if (!(error instanceof AwsError)) {
-    return new CreateError("LaunchFailed", error instanceof Error ? error.message : String(error), error);
-  }
-  const { reason } = launchFailure(error.code, error.message);
-  return new CreateError(reason, error.message, error);
 }

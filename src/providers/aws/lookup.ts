@@ -35,6 +35,17 @@ export class Lookup<T> {
     }
   }
 
+  /** For what does not change from one hour to the next: while nobody answers, the old answer stands. */
+  async getOrOld(key: string, ask: () => Promise<T>): Promise<T> {
+    const old = this.#entries.get(key);
+    try {
+      return await this.get(key, ask);
+    } catch (error) {
+      if (old === undefined) throw error;
+      return old.value;
+    }
+  }
+
   forget(key: string): void {
     this.#entries.delete(key);
   }

@@ -4,17 +4,19 @@ import type { Ec2NodeClass } from "../../model/resources/ec2-node-class.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { NodeClassCare, NodeClassFindings } from "../../ports/cloud-provider.ts";
 import type { Log } from "../../ports/telemetry.ts";
-import type { CapacityReservation } from "./aws-api.ts";
+import { AwsError, type CapacityReservation } from "./aws-api.ts";
 import type { ClassTypes } from "./class-types.ts";
 import type { Cluster } from "./cluster-facts.ts";
 import type { Finders } from "./finders.ts";
 import type { InstanceProfiles } from "./instance-profiles.ts";
 import type { LaunchTemplates } from "./launch-templates.ts";
+import type { LaunchTrial, Verdict } from "./launch-trial.ts";
 import { type Ec2NodeClassSpec, familyOf } from "./pure/ami-family.ts";
 import { statusAmis } from "./pure/ami-selection.ts";
-import type { StatusReservation } from "./pure/class-view.ts";
+import { classView, type StatusReservation } from "./pure/class-view.ts";
 import { AWS_GROUP, HASH_ANNOTATION, HASH_VERSION_ANNOTATION, NODE_CLASS_FINALIZER } from "./pure/labels.ts";
 import { NODE_CLASS_HASH_VERSION, nodeClassHash } from "./pure/node-class-hash.ts";
+import { explained, isCallerUnknown, isDenied } from "./pure/permissions.ts";
 import { specProblem } from "./pure/spec-problem.ts";
 import type { ReservationCounts } from "./reservation-counts.ts";
 import type { SubnetAddresses } from "./subnet-addresses.ts";
@@ -29,12 +31,17 @@ export type CareNeeds = {
   addresses: SubnetAddresses;
   reservations: ReservationCounts;
   types: ClassTypes;
-  caBundle: string;
+  trial: LaunchTrial;
+  isDryRunDisabled: boolean;
+  clusterName: string;
+  region: string;
+  clusterCaBundle: string;
   reservedCapacity: boolean;
 };
 type Found = {
   status?: Readonly<Record<string, unknown>>;
   condition?: Condition;
+  warning?: NodeClassFindings["warnings"][number];
   failure?: unknown;
   /** Look again at the latest then. */
   recheckMs?: number;
@@ -61,7 +68,7 @@ export function ec2NodeClassCare(needs: CareNeeds): NodeClassCare {
       const { spec } = nodeClass as Ec2NodeClass;
       return {
         annotation: HASH_ANNOTATION,
-        hash: spec === undefined ? "" : nodeClassHash(spec, needs.caBundle),
+        hash: spec === undefined ? "" : nodeClassHash(spec, needs.clusterCaBundle),
         versionAnnotation: HASH_VERSION_ANNOTATION,
         version: NODE_CLASS_HASH_VERSION,
       };
@@ -78,26 +85,62 @@ export function ec2NodeClassCare(needs: CareNeeds): NodeClassCare {
 
 async function findings(needs: CareNeeds, nodeClass: Ec2NodeClass): Promise<NodeClassFindings> {
   const { spec } = nodeClass;
-  if (spec === undefined) return { status: {}, conditions: [], failures: [], recheckMs: RECHECK_MS };
-  const looks: Look[] = [amis, subnets, securityGroups, instanceProfile, placementGroup];
-  if (needs.reservedCapacity) looks.push(capacityReservations);
-  const found = await Promise.all(looks.map((look) => caught(look, needs, nodeClass, spec)));
-  found.push(await caught(validation(found), needs, nodeClass, spec));
+  if (spec === undefined) return { status: {}, conditions: [], warnings: [], failures: [], recheckMs: RECHECK_MS };
+  const looks: [type: string, look: Look][] = [
+    ["AMIsReady", amis],
+    ["SubnetsReady", subnets],
+    ["SecurityGroupsReady", securityGroups],
+    ["InstanceProfileReady", instanceProfile],
+    ["PlacementGroupReady", placementGroup],
+  ];
+  if (needs.reservedCapacity) looks.push(["CapacityReservationsReady", capacityReservations]);
+  const found = await Promise.all(looks.map(([type, look]) => caught(type, look, needs, nodeClass, spec)));
+  found.push(await caught("ValidationSucceeded", validation(found), needs, nodeClass, spec));
+  const present = <T>(list: readonly (T | undefined)[]): T[] => list.filter((one) => one !== undefined);
   return {
-    status: Object.assign({}, ...found.map(({ status }) => status)),
-    conditions: found.flatMap(({ condition }) => (condition === undefined ? [] : [condition])),
-    failures: found.flatMap(({ failure }) => (failure === undefined ? [] : [failure])),
+    status: statusOf(found),
+    conditions: present(found.map(({ condition }) => condition)),
+    warnings: present(found.map(({ warning }) => warning)),
+    failures: found.flatMap((one) => ("failure" in one ? [one.failure] : [])),
     recheckMs: Math.min(RECHECK_MS, ...found.map(({ recheckMs = RECHECK_MS }) => Math.max(1, recheckMs))),
   };
 }
 
+function statusOf(found: readonly Found[]): Readonly<Record<string, unknown>> {
+  return Object.assign({}, ...found.map(({ status }) => status));
+}
+
 /** One look that fails does not keep the others from being shown. */
-async function caught(look: Look, needs: CareNeeds, nodeClass: Ec2NodeClass, spec: Ec2NodeClassSpec): Promise<Found> {
+async function caught(
+  type: string,
+  look: Look,
+  needs: CareNeeds,
+  nodeClass: Ec2NodeClass,
+  spec: Ec2NodeClassSpec,
+): Promise<Found> {
   try {
     return await look(needs, nodeClass, spec);
   } catch (failure) {
-    return { failure };
+    return { failure, ...refused(type, needs, nodeClass, failure) };
   }
+}
+
+/** AWS would not answer this controller. What was found earlier still holds; what was never found cannot be. */
+function refused(type: string, { clusterName, region }: CareNeeds, nodeClass: Ec2NodeClass, failure: unknown): Found {
+  const errors = failure instanceof AggregateError ? failure.errors : [failure];
+  const error = errors.find((one) => one instanceof AwsError && (isDenied(one) || isCallerUnknown(one)));
+  if (!(error instanceof AwsError)) return {};
+  const { action, code, words } = error;
+  const warning = {
+    reason: isDenied(error) ? "AccessDenied" : "CredentialsNotTaken",
+    message: explained({ action, code, message: words }, { clusterName, region }),
+  };
+  if (knownStatus(nodeClass, type) === "True") return { warning };
+  return { warning, condition: { type, status: "Unknown", ...warning } };
+}
+
+function knownStatus({ status }: Ec2NodeClass, type: string): string | undefined {
+  return status?.conditions?.find((condition) => condition.type === type)?.status;
 }
 
 type Condition = NodeClassFindings["conditions"][number];
@@ -218,24 +261,38 @@ function statusReservation(one: CapacityReservation, nowMs: number): StatusReser
 /** What launches depend on. */
 const DEPENDENCIES: readonly string[] = ["AMIsReady", "InstanceProfileReady", "SecurityGroupsReady", "SubnetsReady"];
 
-/** The class itself, then what it depends on. */
+/** The class itself, then what it depends on, then whether all that may be launched. */
 function validation(found: readonly Found[]): Look {
-  return async ({ cluster }, _nodeClass, spec) => {
+  return async (needs, nodeClass, spec) => {
     const type = "ValidationSucceeded";
     const problem = specProblem(spec);
     if (problem !== undefined) return { condition: isNot(type, problem.reason, problem.message) };
-    if (familyOf(spec) === "AL2023" && (await cluster.facts()).cidr === undefined) {
+    if (familyOf(spec) === "AL2023" && (await needs.cluster.facts({ needsCidr: true })).cidr === undefined) {
       const message = "EKS tells no address range of the cluster's services, which nodes of AL2023 need";
       return { condition: isNot(type, "ClusterCIDRResolutionFailed", message) };
     }
-    const statusOf = (name: string) => found.find(({ condition }) => condition?.type === name)?.condition?.status;
-    const failed = DEPENDENCIES.filter((name) => statusOf(name) === "False");
-    const open = DEPENDENCIES.filter((name) => statusOf(name) === undefined);
+    const statusNow = (name: string) =>
+      found.find(({ condition }) => condition?.type === name)?.condition?.status ?? knownStatus(nodeClass, name);
+    const failed = DEPENDENCIES.filter((name) => statusNow(name) === "False");
+    const open = DEPENDENCIES.filter((name) => !["True", "False"].includes(statusNow(name) ?? ""));
     const reason = "DependenciesNotReady";
     if (failed.length > 0) return { condition: isNot(type, reason, `not ready: ${failed.join(", ")}`) };
     if (open.length > 0) {
       return { condition: { type, status: "Unknown", reason, message: `not known yet: ${open.join(", ")}` } };
     }
-    return { condition: isReady(type) };
+    const verdict = needs.isDryRunDisabled ? undefined : await triedOut(needs, nodeClass, spec, found);
+    return { condition: verdict === undefined ? isReady(type) : isNot(type, verdict.reason, verdict.message) };
   };
+}
+
+/** With what was just found, which does not stand in the status yet. */
+async function triedOut(
+  { trial, finders }: CareNeeds,
+  nodeClass: Ec2NodeClass,
+  spec: Ec2NodeClassSpec,
+  found: readonly Found[],
+): Promise<Verdict> {
+  const status = { ...nodeClass.status, ...statusOf(found) };
+  const view = classView({ ...nodeClass, status }, await finders.placementGroup(spec));
+  return view === undefined ? undefined : trial.verdict(nodeClass, view);
 }

@@ -43,6 +43,8 @@ function setUp() {
       subnetRefreshMs: MINUTE_MS,
       amiRefreshMs: MINUTE_MS,
       interruptionQueue: "",
+      isEksControlPlane: true,
+      isDryRunDisabled: false,
     });
   /** Lets virtual time pass until it is done. */
   const run = async <T>(promise: Promise<T>): Promise<T> => {

@@ -26,6 +26,7 @@ import { InstanceProfiles } from "./instance-profiles.ts";
 import { Instances } from "./instances.ts";
 import { queueInterruptions } from "./interruptions.ts";
 import { LaunchTemplates } from "./launch-templates.ts";
+import { LaunchTrial } from "./launch-trial.ts";
 import { Launcher } from "./launcher.ts";
 import { Lookup } from "./lookup.ts";
 import { ec2NodeClassCare } from "./node-class-care.ts";
@@ -66,6 +67,8 @@ export type AwsProviderOptions = ClusterOptions & {
   amiRefreshMs: number;
   /** "": interruptions are not heard of. */
   interruptionQueue: string;
+  /** Permissions are not tried out before they are needed. */
+  isDryRunDisabled: boolean;
 };
 
 /** A cloud of EC2 instances, for node classes of kind EC2NodeClass. */
@@ -93,7 +96,7 @@ export function awsProvider(options: AwsProviderOptions): CloudProvider {
       ? {}
       : { interruptions: queueInterruptions({ ...options, ...parts, queueName: options.interruptionQueue }) }),
     nameInstance: (claim) => nameInstance(parts, options, claim),
-    nodeClassCare: ec2NodeClassCare({ ...parts, caBundle: options.clusterCaBundle }),
+    nodeClassCare: ec2NodeClassCare({ ...parts, ...options }),
     async collectHelpers() {
       await parts.templates.collect();
       if (!options.isIsolated) await parts.profiles.collect();
@@ -135,6 +138,7 @@ function partsOf(options: AwsProviderOptions) {
     reservations,
     settings,
   });
+  const shapeNeeds = { aws, clock, log, cluster, clusterName, templates, addresses, unavailable, settings };
   return {
     clock,
     log,
@@ -157,17 +161,11 @@ function partsOf(options: AwsProviderOptions) {
     /** By instance id: when we launched it. */
     launchedMs: new Map<string, number>(),
     launcher: new Launcher({
-      aws,
-      clock,
-      log,
-      cluster,
-      clusterName,
-      templates,
-      addresses,
+      ...shapeNeeds,
       reservations,
-      unavailable,
       settings: { ...settings, minValuesBestEffort: options.minValuesBestEffort },
     }),
+    trial: new LaunchTrial({ ...shapeNeeds, kube: options.kube, types }),
   };
 }
 

@@ -14,6 +14,7 @@ import {
   type WatchOptions,
   type WriteOptions,
 } from "../../ports/kube-api.ts";
+import { VERSION } from "./http/discovery.ts";
 import type {
   ApiRequest,
   ApiResponse,
@@ -67,6 +68,7 @@ export function inProcessApi(server: Server, clock: Clock, options: ClientOption
     async delete(kind, ref, body) {
       await send(kind, { verb: "delete", ...refOf(ref), body });
     },
+    version: async () => VERSION,
     act: (kind, ref, subresource, body) => one(kind, "create", ref, { subresource, body }),
   };
 }

@@ -14,6 +14,8 @@ type InstanceCall =
   | "receiveMessages"
   | "deleteMessage"
   | "createFleet"
+  | "tryFleet"
+  | "tryInstance"
   | "describeInstances"
   | "terminateInstances"
   | "createTags";

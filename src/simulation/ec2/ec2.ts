@@ -8,6 +8,7 @@ import {
   type FleetAnswer,
   type FleetOverride,
   type FleetRequest,
+  type InstanceTrial,
   type Tags,
 } from "../../providers/aws/aws-api.ts";
 import { spotFraction } from "../../providers/ec2/catalogue.ts";
@@ -56,6 +57,8 @@ export class SimulatedEc2 {
   readonly queue: SimulatedQueue;
   /** Whether an offering has no capacity at the moment. */
   isSoldOut: (offering: { instanceType: string; zone: string; capacityType: string }) => boolean = () => false;
+  /** Actions that the controller's role does not have. */
+  readonly denied = new Set<string>();
   readonly #options: Required<Ec2Options>;
   readonly #machines = new Map<string, Machine>();
   readonly #answers = new Map<string, FleetAnswer>();
@@ -104,6 +107,7 @@ export class SimulatedEc2 {
       const { clock, random, latencyMs } = this.#options;
       await clock.sleep(random.between(latencyMs.min, latencyMs.max));
       this.quotas.take(action, clock.nowMs());
+      if (this.denied.has(action)) throw refusedBy(action);
       return run();
     };
     const api: Record<string, unknown> = {};
@@ -117,6 +121,16 @@ export class SimulatedEc2 {
   #instanceCalls() {
     return {
       createFleet: { action: "ec2:CreateFleet", run: (request: FleetRequest) => this.#createFleet(request) },
+      tryFleet: {
+        action: "ec2:CreateFleet",
+        run: ({ templates }: FleetRequest) => {
+          for (const { templateName } of templates) this.#template(templateName);
+        },
+      },
+      tryInstance: {
+        action: "ec2:RunInstances",
+        run: ({ templateName }: InstanceTrial) => this.#tryInstance(this.#template(templateName)),
+      },
       describeInstances: {
         action: "ec2:DescribeInstances",
         run: (query: Parameters<AwsApi["describeInstances"]>[0]) => this.#describeInstances(query),
@@ -197,6 +211,14 @@ export class SimulatedEc2 {
     const result = { id: `fleet-${hex(this.#answers.size + 1)}`, ...answer };
     this.#answers.set(request.clientToken, result);
     return result;
+  }
+
+  /** EC2 knows no profile that IAM does not know. */
+  #tryInstance({ data }: SimulatedTemplate): void {
+    const { name } = data.iamInstanceProfile;
+    if (this.account.hasWhateverIsNamed || this.account.profiles.has(name)) return;
+    const message = `Value (${name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name`;
+    throw new AwsError("ec2:RunInstances", "InvalidParameterValue", message);
   }
 
   #template(name: string): SimulatedTemplate {
@@ -321,6 +343,12 @@ export class SimulatedEc2 {
       machine.cancel = clock.after(TERMINATED_MS, () => this.#machines.delete(instance.id));
     });
   }
+}
+
+function refusedBy(action: string): AwsError {
+  const code = action.startsWith("ec2:") ? "UnauthorizedOperation" : "AccessDenied";
+  const message = `You are not authorized to perform this operation. User: arn:aws:sts::111122223333:assumed-role/karpenter is not authorized to perform: ${action}`;
+  return new AwsError(action, code, message);
 }
 
 function notFound(action: string, id: string): AwsError {

@@ -24,6 +24,7 @@ export function faultyKubeApi(api: KubeApi, needs: FaultNeeds): KubeApi {
         api.list(kind, options),
       ),
     watch: (kind, options, onEvent): Watch => faultyWatch(api, kind, options, onEvent, needs),
+    version: () => calls.call({ verb: "get", kind: "version", key: "" }, reading(), () => api.version()),
     clockSkewMs: () => -needs.life.clockAheadMs,
     create: (kind, object, options) =>
       write("create", kind, draftKey(object), object, creating(), () => api.create(kind, object, options)),

@@ -20,7 +20,7 @@ import {
   subnetOf,
   tagsOf,
 } from "./read.ts";
-import { fleetInput, sdkFilters, tagList, templateInput } from "./write.ts";
+import { fleetInput, sdkFilters, tagList, templateInput, trialInput } from "./write.ts";
 
 export type AwsConnection = AwsApi & { close(): void };
 
@@ -159,6 +159,15 @@ function discoveryCalls({ ec2Read: client, ssm, eks }: Clients) {
   };
 }
 
+/** EC2 answers a request that would be allowed with an error of this name. */
+async function dryRun(send: () => Promise<unknown>): Promise<void> {
+  try {
+    await send();
+  } catch (error) {
+    if (!(error instanceof Error && error.name === "DryRunOperation")) throw error;
+  }
+}
+
 /** A page size and a list of ids exclude each other. */
 function pageSize(size: number, ids: readonly string[] | undefined): { pageSize?: number } {
   return ids === undefined ? { pageSize: size } : {};
@@ -203,6 +212,16 @@ function instanceCalls({ ec2Read, ec2Write }: Clients) {
       async run(request: Parameters<AwsApi["createFleet"]>[0]) {
         return fleetAnswerOf(await ec2Write.send(new ec2.CreateFleetCommand(fleetInput(request))), request);
       },
+    },
+    tryFleet: {
+      action: "ec2:CreateFleet",
+      run: (request: Parameters<AwsApi["tryFleet"]>[0]) =>
+        dryRun(() => ec2Write.send(new ec2.CreateFleetCommand({ ...fleetInput(request), DryRun: true }))),
+    },
+    tryInstance: {
+      action: "ec2:RunInstances",
+      run: (request: Parameters<AwsApi["tryInstance"]>[0]) =>
+        dryRun(() => ec2Write.send(new ec2.RunInstancesCommand({ ...trialInput(request), DryRun: true }))),
     },
     describeInstances: {
       action: "ec2:DescribeInstances",

@@ -2,11 +2,12 @@ import { Buffer } from "node:buffer";
 import type {
   CreateFleetCommandInput,
   RequestLaunchTemplateData,
+  RunInstancesCommandInput,
   Filter as SdkFilter,
   TagSpecification as SdkTagSpecification,
   Tag,
 } from "@aws-sdk/client-ec2";
-import type { Filter, FleetRequest, LaunchTemplateData, TagSpecification, Tags } from "../aws-api.ts";
+import type { Filter, FleetRequest, InstanceTrial, LaunchTemplateData, TagSpecification, Tags } from "../aws-api.ts";
 
 /** What the port asks for, as AWS wants it written. */
 export function sdkFilters(filters: readonly Filter[] | undefined): { Filters?: SdkFilter[] } {
@@ -71,4 +72,19 @@ export function fleetInput(request: FleetRequest): CreateFleetCommandInput {
     ...(context === undefined ? {} : { Context: context }),
   };
   return input as CreateFleetCommandInput;
+}
+
+export function trialInput(trial: InstanceTrial): RunInstancesCommandInput {
+  const { templateName, instanceType, imageId, subnetId, networkInterfaces, tags } = trial;
+  const interfaces = networkInterfaces.map((one) => ({ ...(capitalized(one) as object), SubnetId: subnetId }));
+  return {
+    MinCount: 1,
+    MaxCount: 1,
+    LaunchTemplate: { LaunchTemplateName: templateName, Version: "$Latest" },
+    InstanceType: instanceType as NonNullable<RunInstancesCommandInput["InstanceType"]>,
+    ImageId: imageId,
+    // EC2 takes no subnet beside the template's interfaces: it must stand in each of them.
+    NetworkInterfaces: interfaces,
+    TagSpecifications: tagSpecifications(tags) as NonNullable<RunInstancesCommandInput["TagSpecifications"]>,
+  };
 }
