@@ -10,7 +10,7 @@ import { createApiServer } from "../src/simulation/api-server/api-server.ts";
 import { VirtualClock } from "../src/simulation/clock/virtual-clock.ts";
 import { createAccount } from "../src/simulation/ec2/account.ts";
 import { SimulatedEc2 } from "../src/simulation/ec2/ec2.ts";
-import { silentLog } from "../src/telemetry/log.ts";
+import { silentTelemetry } from "../src/telemetry/silent-telemetry.ts";
 import { type Bench, type BenchLine, round } from "./bench.ts";
 
 const CLUSTER = "bench";
@@ -33,7 +33,7 @@ function setUp() {
   });
   const kube = createApiServer({ clock, random, crds: [] }).api();
   const settings = { ...defaultSettings(), clusterName: CLUSTER };
-  const provider = ec2Provider(settings, { aws: ec2.api(), kube, clock, log: silentLog, region: "us-east-1" });
+  const provider = ec2Provider(settings, { aws: ec2.api(), kube, clock, ...silentTelemetry, region: "us-east-1" });
   return { clock, ec2, provider };
 }
 

@@ -11,6 +11,7 @@ import { asksForHelp, parseSettings, type Settings, settingsHelp } from "../../s
 import type { Metrics } from "../../src/ports/telemetry.ts";
 import { uuidFrom } from "../../src/runtime/uuid.ts";
 import { serveEndpoints } from "../../src/telemetry/http-endpoints.ts";
+import { lateMetrics } from "../../src/telemetry/late-metrics.ts";
 import { openLogSinks } from "../../src/telemetry/log-sinks.ts";
 import { EXIT, type Io } from "../cli/io.ts";
 import { type Product, startProduct } from "./product.ts";
@@ -35,19 +36,14 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
     clock,
     random: random.fork("kube"),
     version: build.version,
-    metrics: {
-      count: (...sample) => registry?.count(...sample),
-      gauge: (...sample) => registry?.gauge(...sample),
-      forget: (...sample) => registry?.forget(...sample),
-      observe: (...sample) => registry?.observe(...sample),
-    },
+    metrics: lateMetrics(() => registry),
   });
   const cloud = await cloudOf({ settings, env: io.env, clock, version: build.version, caBundle });
   const product = startProduct({
     settings,
     api,
     build,
-    provider: (limited, log) => cloud.provider(limited, log),
+    provider: (limited, telemetry) => cloud.provider(limited, telemetry),
     clock,
     random,
     writeLog: (line) => sinks.write(line),

@@ -7,20 +7,22 @@ import type { ConsolidationPolicy } from "../../src/plan/disrupt/consolidation-p
 import type { Clock } from "../../src/ports/clock.ts";
 import type { CloudProvider } from "../../src/ports/cloud-provider.ts";
 import type { KubeApi } from "../../src/ports/kube-api.ts";
-import type { Log } from "../../src/ports/telemetry.ts";
+import type { Events, Log, Metrics } from "../../src/ports/telemetry.ts";
 import { fencedApi } from "../../src/runtime/fenced-api.ts";
 import { type LeaderLease, startLeaderLease } from "../../src/runtime/leader-lease.ts";
 import { rateLimitedApi } from "../../src/runtime/rate-limited-api.ts";
 import { shutDown } from "../../src/runtime/shutdown.ts";
 import { createEvents } from "../../src/telemetry/events.ts";
+import { lateMetrics } from "../../src/telemetry/late-metrics.ts";
 import { createLog } from "../../src/telemetry/log.ts";
 import { createMetrics, type MetricsRegistry } from "../../src/telemetry/metrics.ts";
 
+export type Telemetry = { log: Log; metrics: Metrics; events: Events };
 export type ProductOptions = {
   settings: Settings;
   api: KubeApi;
   /** Made from the API that the product uses, so that its limits hold for the provider too. */
-  provider(api: KubeApi, log: Log): CloudProvider;
+  provider(api: KubeApi, telemetry: Telemetry): CloudProvider;
   clock: Clock;
   random: Random;
   /** Gets each line of the log, without its line end. */
@@ -64,13 +66,15 @@ export function startProduct(options: ProductOptions): Product {
   });
   const limit = { qps: settings.kubeClientQps, burst: settings.kubeClientBurst, clock };
   const api = fencedApi(rateLimitedApi(options.api, limit), isLeader);
-  const provider = options.provider(api, log);
+  const events = createEvents({ api, clock, random: random.fork("events"), log });
+  let registry: MetricsRegistry | undefined;
+  const provider = options.provider(api, { log, metrics: lateMetrics(() => registry), events });
   const metrics = createMetrics({
     clock,
     wellKnownLabels: [...WELL_KNOWN_LABELS, ...provider.wellKnownLabels],
     nodeClasses: provider.nodeClasses,
   });
-  const events = createEvents({ api, clock, random: random.fork("events"), log });
+  registry = metrics;
   let operator: Operator | undefined;
   const work = (): void => {
     operator = startOperator({

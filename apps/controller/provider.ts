@@ -3,12 +3,13 @@ import type { Settings } from "../../src/model/settings.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { CloudProvider } from "../../src/ports/cloud-provider.ts";
 import type { KubeApi } from "../../src/ports/kube-api.ts";
-import type { Log } from "../../src/ports/telemetry.ts";
 import { type AwsApi, AwsError } from "../../src/providers/aws/aws-api.ts";
 import { awsProvider } from "../../src/providers/aws/provider.ts";
+import { explained } from "../../src/providers/aws/pure/permissions.ts";
 import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
 import { readInstanceTypesFile } from "../../src/providers/kwok/instance-types-file.ts";
 import { kwokProvider } from "../../src/providers/kwok/provider.ts";
+import type { Telemetry } from "./product.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 export type ProviderSource = {
@@ -20,7 +21,7 @@ export type ProviderSource = {
   caBundle?: string | undefined;
 };
 /** The cloud that the settings name; made when the API is there. */
-export type Cloud = { provider(api: KubeApi, log: Log): CloudProvider; close(): void };
+export type Cloud = { provider(api: KubeApi, telemetry: Telemetry): CloudProvider; close(): void };
 
 /**
  * With a cluster's name EC2, otherwise fake nodes: of the given file of types, else of the region's.
@@ -50,19 +51,18 @@ async function ec2Cloud({ settings, env, clock, version, caBundle }: ProviderSou
     });
   }
   const aws = connectAws({ region, version, clock });
-  await tryOut(aws, settings);
+  await tryOut(aws, settings, region);
   const ports = { aws, clock, region, ...(caBundle === undefined ? {} : { caBundle }) };
   return {
-    provider: (kube, log) => ec2Provider(settings, { ...ports, kube, log: log.with({ logger: "aws" }) }),
+    provider: (kube, telemetry) => ec2Provider(settings, { ...ports, ...telemetry, kube }),
     close: () => aws.close(),
   };
 }
 
-type Ports = {
+type Ports = Telemetry & {
   aws: AwsApi;
   kube: KubeApi;
   clock: Clock;
-  log: Log;
   region: string;
   /** By which the API server is known to us; nodes are told the same. */
   caBundle?: string;
@@ -72,6 +72,7 @@ type Ports = {
 export function ec2Provider(settings: Settings, ports: Ports): CloudProvider {
   return awsProvider({
     ...ports,
+    log: ports.log.with({ logger: "aws" }),
     clusterName: settings.clusterName,
     clusterEndpoint: settings.clusterEndpoint,
     clusterCaBundle: settings.clusterCaBundle === "" ? (ports.caBundle ?? "") : settings.clusterCaBundle,
@@ -85,6 +86,7 @@ export function ec2Provider(settings: Settings, ports: Ports): CloudProvider {
     subnetRefreshMs: settings.subnetRefreshIntervalMs,
     amiRefreshMs: settings.amiRefreshIntervalMs,
     interruptionQueue: settings.interruptionQueue,
+    followsZonalShift: settings.enableZonalShift,
   });
 }
 
@@ -93,17 +95,24 @@ function regionOf(env: Env): string | undefined {
 }
 
 /** What can never work shows at the start, and not at the first launch. */
-async function tryOut(aws: AwsApi, { clusterName, clusterEndpoint, eksControlPlane }: Settings): Promise<void> {
+async function tryOut(aws: AwsApi, settings: Settings, region: string): Promise<void> {
+  const { clusterName, clusterEndpoint, eksControlPlane, enableZonalShift } = settings;
   try {
     // A private cluster may have no way to EKS: then it is told all that EKS would tell.
-    if (clusterEndpoint === "" || eksControlPlane) await aws.describeCluster(clusterName);
+    const isAsked = clusterEndpoint === "" || eksControlPlane || enableZonalShift;
+    const { arn } = isAsked ? await aws.describeCluster(clusterName) : { arn: "" };
     await aws.describeInstanceTypeOfferings();
+    if (enableZonalShift) await aws.zonalShifts(arn);
   } catch (error) {
     if (!(error instanceof AwsError)) throw error;
+    const { action, code, words: message } = error;
+    const isForeign = action.startsWith("arc-zonal-shift:") && code === "ResourceNotFoundException";
     throw new UserError({
       code: "KARP_AWS_ACCESS",
-      what: `AWS cannot be used: ${error.message}`,
-      remedy: `give the controller's role ${error.action}, check CLUSTER_NAME, AWS_REGION and the credentials`,
+      what: `AWS cannot be used: ${action}: ${explained({ action, code, message }, { clusterName, region })}`,
+      remedy: isForeign
+        ? "enable zonal shift for the cluster in EKS, or take --enable-zonal-shift out"
+        : "check the policy of the controller's role, CLUSTER_NAME, AWS_REGION and the credentials",
       cause: error,
     });
   }

@@ -75,14 +75,14 @@ export function startPlaygroundCluster(options: PlaygroundClusterOptions): Playg
     startProduct({
       settings,
       api: server.api({ user: "karpenter" }),
-      provider: (api, log) =>
+      provider: (api, telemetry) =>
         twoProviders(
           {
             provider: ec2Provider(settings, {
               aws: ec2.api(),
               kube: api,
               clock,
-              log: log.with({ logger: "aws" }),
+              ...telemetry,
               region,
             }),
             idPrefix: "aws:///",

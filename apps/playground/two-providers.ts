@@ -1,8 +1,5 @@
 import { byText } from "../../src/base/order.ts";
-import { SECOND_MS } from "../../src/base/time.ts";
-import type { NodeClaim } from "../../src/model/resources/node-claim.ts";
 import type { CloudProvider } from "../../src/ports/cloud-provider.ts";
-import type { Interruptions } from "../../src/ports/interruptions.ts";
 
 type Served = { provider: CloudProvider; idPrefix: string };
 type ClassUser = { spec: { nodeClassRef: { group: string; kind: string } }; status?: { providerID?: string } };
@@ -24,7 +21,6 @@ export function twoProviders(first: Served, second: Served): CloudProvider {
   const byId = (providerId: string): CloudProvider | undefined =>
     all.find(({ idPrefix }) => providerId.startsWith(idPrefix))?.provider;
   const [a, b] = [first.provider, second.provider];
-  const queues = [a.interruptions, b.interruptions].filter((one) => one !== undefined);
   const care = a.nodeClassCare ?? b.nodeClassCare;
   return {
     name: `${a.name}+${b.name}`,
@@ -40,40 +36,12 @@ export function twoProviders(first: Served, second: Served): CloudProvider {
     },
     instanceTypes: (pool, nodeClass) => byClass(pool.spec.template).instanceTypes(pool, nodeClass),
     driftReason: (claim, nodeClass) => byClass(claim).driftReason(claim, nodeClass),
-    ...(queues.length === 0 ? {} : { interruptions: bothQueues(queues, (claim) => byClass(claim).interruptions) }),
+    interruptions: [...(a.interruptions ?? []), ...(b.interruptions ?? [])],
+    tasks: [...(a.tasks ?? []), ...(b.tasks ?? [])],
+    changedLabels: (claim) => byClass(claim).changedLabels?.(claim) ?? {},
     async nameInstance(claim) {
       return (await byClass(claim).nameInstance?.(claim)) ?? {};
     },
     ...(care === undefined ? {} : { nodeClassCare: care }),
-    async collectHelpers() {
-      await a.collectHelpers?.();
-      await b.collectHelpers?.();
-    },
-  };
-}
-
-/** What each of the clouds says, together. */
-function bothQueues(
-  queues: readonly Interruptions[],
-  ofClaim: (claim: NodeClaim) => Interruptions | undefined,
-): Interruptions {
-  const from = new Map<string, Interruptions>();
-  return {
-    idleMs: SECOND_MS,
-    async receive() {
-      const received = await Promise.all(
-        queues.map(async (queue) => {
-          const notices = await queue.receive();
-          for (const { id } of notices) from.set(id, queue);
-          return notices;
-        }),
-      );
-      return received.flat();
-    },
-    async remove(notice) {
-      await from.get(notice.id)?.remove(notice);
-      from.delete(notice.id);
-    },
-    note: (notice, claim) => ofClaim(claim)?.note(notice, claim),
   };
 }

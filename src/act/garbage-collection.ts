@@ -36,7 +36,6 @@ export function garbageCollectionController(needs: Needs): Controller {
         ...(await collectClaims(needs, claimsBefore, instances)),
         ...(await collectInstances(needs, claimsAfter, instances)),
         ...(await collectNodes(needs, claimsAfter, instances)),
-        ...(await collectHelpers(needs)),
       ];
       if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors, "collection failed");
       return after(PERIOD_MS, "halves may get lost");
@@ -96,15 +95,6 @@ async function collectNodes(
     await deleteObject(needs, NODES, node);
     log.info("garbage collecting node without instance", { Node: node.metadata.name });
   });
-}
-
-async function collectHelpers({ provider }: Needs): Promise<unknown[]> {
-  try {
-    await provider.collectHelpers?.();
-    return [];
-  } catch (error) {
-    return [error];
-  }
 }
 
 /** A list may lag behind or leave something out; nothing is given up before the cloud was asked for it by its id. */

@@ -25,7 +25,7 @@ export function interruptionController(needs: Needs, interruptions: Interruption
   /** Received and not dealt with yet, by id; a process that ends here gets them again from the queue. */
   const open = new Map<string, InterruptionNotice>();
   return {
-    name: "interruption",
+    name: interruptions.name,
     workers: 1,
     initialKeys: [""],
     keysFor: () => [],
@@ -33,7 +33,7 @@ export function interruptionController(needs: Needs, interruptions: Interruption
     async reconcile(): Promise<Outcome> {
       const received = await interruptions.receive();
       for (const notice of received) {
-        if (!open.has(notice.id)) countReceived(needs, notice);
+        if (interruptions.isQueue && !open.has(notice.id)) countReceived(needs, notice);
         open.set(notice.id, notice);
       }
       for (let i = 0, all = [...open.values()]; i < all.length; i += PARALLEL_MAX) {
@@ -57,6 +57,12 @@ function countReceived({ metrics, clock }: Needs, { kind, sentAtMs }: Interrupti
   metrics.observe("karpenter_interruption_message_queue_duration_seconds", seconds);
 }
 
+/** Once for as long as it lasts: what was dealt with is not told again before it was well. */
+function countUnhealthy({ metrics }: Needs, { kind }: InterruptionNotice): void {
+  if (kind === "capacity_block_expiring") return;
+  metrics.count("karpenter_interruption_instance_status_unhealthy_total", { category: kind });
+}
+
 async function handle(needs: Needs, interruptions: Interruptions, notice: InterruptionNotice): Promise<void> {
   const interruption = interruptionOf(notice.kind);
   for (const providerId of interruption === undefined ? [] : notice.providerIds) {
@@ -67,9 +73,10 @@ async function handle(needs: Needs, interruptions: Interruptions, notice: Interr
     interruptions.note(notice, claim);
     tell(needs, claim, interruption.reason, `${interruption.reason}: ${interruption.what}`);
     if (interruption.effect !== "tell") await interrupt(needs, claim, notice, interruption);
+    if (!interruptions.isQueue) countUnhealthy(needs, notice);
   }
   await interruptions.remove(notice);
-  needs.metrics.count("karpenter_interruption_deleted_messages_total");
+  if (interruptions.isQueue) needs.metrics.count("karpenter_interruption_deleted_messages_total");
 }
 
 async function interrupt(

@@ -17,6 +17,7 @@ import { nodeTerminationController } from "./node-termination.ts";
 import { nodeClaimConsistencyController } from "./nodeclaim-consistency.ts";
 import { nodeClaimDisruptionController } from "./nodeclaim-disruption.ts";
 import { nodeClaimLifecycleController } from "./nodeclaim-lifecycle.ts";
+import { nodeClaimRelabellingController } from "./nodeclaim-relabelling.ts";
 import { nodeClaimTaggingController } from "./nodeclaim-tagging.ts";
 import { nodePoolCounterController } from "./nodepool-counter.ts";
 import { nodePoolHashController } from "./nodepool-hash.ts";
@@ -27,6 +28,7 @@ import { podEventsController } from "./pod-events.ts";
 import { type PodObserver, podObserver } from "./pod-observer.ts";
 import type { Needs } from "./ports.ts";
 import { pricingController } from "./pricing.ts";
+import { providerTaskController } from "./provider-task.ts";
 import { provisionController } from "./provision.ts";
 import { refreshStateMetrics } from "./state-metrics.ts";
 import { staticProvisioningController, staticScaleDownController } from "./static-capacity.ts";
@@ -108,6 +110,7 @@ export function startOperator({ onFatal, onClockJump, ...ports }: OperatorOption
 
 function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[] {
   const care = needs.provider.nodeClassCare;
+  const changedLabels = needs.provider.changedLabels?.bind(needs.provider);
   const nameInstance = needs.provider.nameInstance?.bind(needs.provider);
   return [
     provisionController(needs, (podKeys) => pods?.placed(podKeys)),
@@ -118,9 +121,8 @@ function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[
     podEventsController(needs),
     expirationController(needs),
     garbageCollectionController(needs),
-    ...(needs.provider.interruptions === undefined
-      ? []
-      : [interruptionController(needs, needs.provider.interruptions)]),
+    ...(needs.provider.interruptions ?? []).map((source) => interruptionController(needs, source)),
+    ...(needs.provider.tasks ?? []).map(providerTaskController),
     ...(needs.settings.featureGates.staticCapacity
       ? [staticProvisioningController(needs), staticScaleDownController(needs)]
       : []),
@@ -135,6 +137,7 @@ function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[
     nodePoolCounterController(needs),
     pricingController(needs),
     ...(care === undefined ? [] : [nodeClassCareController(needs, care)]),
+    ...(changedLabels === undefined ? [] : [nodeClaimRelabellingController(needs, changedLabels)]),
     ...(nameInstance === undefined ? [] : [nodeClaimTaggingController(needs, nameInstance)]),
   ];
 }

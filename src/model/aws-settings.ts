@@ -94,7 +94,6 @@ export const AWS_SETTINGS: { readonly [K in keyof AwsSettingValues]: SettingRow<
     type: BOOLEAN,
     default: false,
     meaning: "launch nothing in zones that ARC has shifted away from",
-    notBuilt: (isEnabled) => (isEnabled ? ["zonal shift"] : []),
   },
   amiRefreshIntervalMs: {
     flag: "ami-refresh-interval",

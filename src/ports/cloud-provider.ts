@@ -48,6 +48,14 @@ export interface NodeClassCare {
   finalize(nodeClass: NodeClass): Promise<void>;
 }
 
+/** Something that a provider does by itself, again and again, while this process leads. */
+export type ProviderTask = {
+  /** Of its controller, in logs and metrics. */
+  readonly name: string;
+  /** Does it; resolves to when it is due again. A rejection is tried again with back-off. */
+  run(): Promise<{ afterMs: number }>;
+};
+
 /**
  * What a cloud must be able to do. Every method may be called twice with the same arguments and then does nothing more.
  * The node class that a method gets is the one that the pool or claim names, as last seen; absent when there is none.
@@ -79,8 +87,8 @@ export interface CloudProvider {
   /** The drift reason, or undefined. */
   driftReason(claim: NodeClaim, nodeClass?: NodeClass): Promise<string | undefined>;
   readonly repairPolicies: readonly RepairPolicy[];
-  /** Absent: nobody tells of interruptions. */
-  readonly interruptions?: Interruptions;
+  /** Where it hears that instances are, or will be, taken away. */
+  readonly interruptions?: readonly Interruptions[];
   /**
    * Called when the claim's node has registered, and again after a restart: lets the cloud know the node's name. The
    * claim gets the annotations; where they are there, nothing is to be done.
@@ -88,8 +96,9 @@ export interface CloudProvider {
   nameInstance?(claim: NodeClaim): Promise<Record<string, string>>;
   /** Absent: its node classes need no looking after. */
   readonly nodeClassCare?: NodeClassCare;
-  /** Takes away what it made beside instances and nobody needs any more. Called every few minutes. */
-  collectHelpers?(): Promise<void>;
+  /** What has come to light about the claim's instance since its launch: labels to set, and with null to take away. */
+  changedLabels?(claim: NodeClaim): Readonly<Record<string, string | null>>;
+  readonly tasks?: readonly ProviderTask[];
 }
 
 /** There is no such instance (any more). */

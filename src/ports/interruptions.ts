@@ -8,6 +8,13 @@ export type InterruptionKind =
   | "scheduled_change"
   | "instance_stopped"
   | "instance_terminated"
+  /** The machine does not work, by the cloud's own look at it from inside and outside. */
+  | "instance_status"
+  | "system_status"
+  /** The cloud will restart, stop or end it. */
+  | "event_status"
+  /** The time for which its capacity was bought is about to end. */
+  | "capacity_block_expiring"
   /** Of no interest, or not understood. */
   | "no_op";
 
@@ -33,6 +40,10 @@ export interface NoticeQueue {
 
 /** What a provider hears of interruptions. */
 export interface Interruptions extends NoticeQueue {
+  /** Of its controller, in logs and metrics. */
+  readonly name: string;
+  /** Whether notices are messages of a queue; otherwise they are states that a look has found. */
+  readonly isQueue: boolean;
   /**
    * What a notice says of the market: a spot offering that is taken from one instance is not to be had for some minutes,
    * a reservation that is withdrawn has no room.

@@ -56,6 +56,9 @@ export const EVENT_TABLE: readonly EventRow[] = [
     ...row("Warning", "LaunchFailed", "NodeClaim", "why EC2 or another cloud launched nothing"),
     dedupeMs: FIVE_MINUTES_MS,
   },
+  row("Warning", "ReservationUsed", "NodeClaim", "its pool says on-demand, and it is in a capacity reservation"),
+  row("Warning", "ZonalShiftActive", "NodePool", "a zone in which nothing is launched for now"),
+  row("Normal", "ZonalShiftCleared", "NodePool", "a zone in which nodes are launched again"),
   row(
     "Warning",
     "AccessDenied",

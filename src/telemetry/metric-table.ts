@@ -32,6 +32,7 @@ export function metricTable({ wellKnownLabels, nodeClasses }: MetricTableOptions
     ...podsStateRows(),
     ...SCHEDULER,
     ...OUTSIDE,
+    ...AWS,
     ...RUNTIME,
     ...conditionRows(nodeClasses),
   ];
@@ -188,6 +189,15 @@ const DISRUPTION: readonly MetricSpec[] = [
     "",
     "From the cloud's writing a notice until it was received.",
     DURATIONS,
+  ),
+];
+
+/** Of the AWS provider. */
+const AWS: readonly MetricSpec[] = [
+  counter(
+    "karpenter_interruption_instance_status_unhealthy_total",
+    "category",
+    "Instances that EC2 found not to work, or has scheduled work on.",
   ),
 ];
 

@@ -134,9 +134,9 @@ describe("metrics", () => {
   it("have upstream's families and label sets", () => {
     const table = new Map(metricTable(options).map((spec) => [spec.name, spec]));
     const core = [...table.keys()].filter((name) => name.startsWith("karpenter_"));
-    // Those of interruptions are upstream's AWS provider's.
-    const interruptions = core.filter((name) => name.startsWith("karpenter_interruption_"));
-    assert.deepEqual([core.length - interruptions.length, interruptions.length], [60, 3]);
+    // Those of interruptions and instance types are upstream's AWS provider's.
+    const ofAws = core.filter((name) => /^karpenter_(interruption|cloudprovider_(instance|batcher))_/.test(name));
+    assert.deepEqual([core.length - ofAws.length, ofAws.length], [60, 4]);
     assert.deepEqual(
       [...(table.get("karpenter_nodes_current_lifetime_seconds")?.labels ?? [])].sort(),
       [

@@ -22,7 +22,7 @@ import { type CloudProvider, InstanceNotFoundError } from "../../src/ports/cloud
 import { AwsError } from "../../src/providers/aws/aws-api.ts";
 import { type AwsConnection, connectAws } from "../../src/providers/aws/sdk/connect-aws.ts";
 import { createApiServer } from "../../src/simulation/api-server/api-server.ts";
-import { silentLog } from "../../src/telemetry/log.ts";
+import { silentTelemetry } from "../../src/telemetry/silent-telemetry.ts";
 
 const SERVER = new URL("../../.aws-emulator/bin/moto_server", import.meta.url).pathname;
 const REGION = "us-east-1";
@@ -48,7 +48,7 @@ describe("AWS' own client against the emulator", {
     aws = connectAws({ region: REGION, version: "test", clock });
     const server = createApiServer({ clock, random: new Random(1), crds: [] });
     const settings = { ...defaultSettings(), clusterName: CLUSTER, isolatedVpc: true };
-    provider = ec2Provider(settings, { aws, kube: server.api(), clock, log: silentLog, region: REGION });
+    provider = ec2Provider(settings, { aws, kube: server.api(), clock, ...silentTelemetry, region: REGION });
   });
   after(() => {
     aws?.close();

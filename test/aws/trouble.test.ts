@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { MINUTE_MS, SECOND_MS } from "../../src/base/time.ts";
-import { inWorld } from "./ec2-world.ts";
+import { formatTime, MINUTE_MS, SECOND_MS } from "../../src/base/time.ts";
+import type { Machine } from "../../src/simulation/ec2/machine.ts";
+import { type Ec2World, inWorld } from "./ec2-world.ts";
+
+const exposed = (world: Ec2World) => world.playground.products.map(({ metrics }) => metrics.expose()).join("\n");
 
 const spot = { key: "karpenter.sh/capacity-type", operator: "In" as const, values: ["spot"] };
 const spotFirst = { key: "karpenter.sh/capacity-type", operator: "In" as const, values: ["spot", "on-demand"] };
@@ -118,6 +121,53 @@ describe("reservations", () => {
         .map(({ instance }) => instance.capacityReservationId ?? "none")
         .sort();
       assert.deepEqual(ids, ["cr-0abc", "none"]);
+      assert.match(world.events("ReservationUsed").join(), /cr-0abc.*write "reserved" beside "on-demand"/);
+    }),
+  );
+
+  it(
+    "that an instance leaves make it on-demand capacity, on claim and node",
+    inWorld(async (world) => {
+      reserve(world, 1);
+      await world.nodeClass({ capacityReservationSelectorTerms: [{ id: "cr-0abc" }] });
+      await world.pool();
+      await world.deploy(1, { cpu: "3" });
+      await world.podsRun(1);
+      const [machine] = world.alive();
+      machine!.instance.usesReservationOnly = false;
+      delete machine!.instance.capacityReservationId;
+      const labels = () =>
+        [world.claims()[0], world.nodes()[0]].map((one) => [
+          labelOf(one!, "karpenter.sh/capacity-type"),
+          ...["id", "type", "interruptible"].map((name) =>
+            labelOf(one!, `karpenter.k8s.aws/capacity-reservation-${name}`),
+          ),
+        ]);
+      const left = ["on-demand", "", "", ""];
+      await world.until("both are relabelled", () => JSON.stringify(labels()) === JSON.stringify([left, left]));
+    }),
+  );
+
+  it(
+    "of a block that is about to end: its nodes go before EC2 takes them",
+    inWorld(async (world) => {
+      reserve(world, 1);
+      const endMs = world.clock.nowMs() + 60 * MINUTE_MS;
+      const block = world.account.reservations.get("cr-0abc")!;
+      world.account.reservations.set("cr-0abc", { ...block, type: "capacity-block", endTime: formatTime(endMs) });
+      await world.nodeClass({ capacityReservationSelectorTerms: [{ id: "cr-0abc" }] });
+      await world.pool();
+      await world.deploy(1, { cpu: "3" });
+      await world.podsRun(1);
+      const [{ instance }] = world.alive() as [Machine];
+      assert.equal(instance.capacityReservationId, "cr-0abc");
+      await world.clock.runFor(endMs - 41 * MINUTE_MS - world.clock.nowMs());
+      assert.equal(world.classOf()?.status?.capacityReservations?.[0]?.state, "active");
+      assert.equal(instance.state, "running");
+      await world.until("it is gone", () => instance.state === "terminated", 11 * MINUTE_MS);
+      await world.podsRun(1);
+      assert.equal(world.alive()[0]?.instance.capacityReservationId, undefined);
+      assert.match(world.events("TerminatingOnInterruption").join(), /capacity block ends/);
     }),
   );
 });
@@ -210,6 +260,103 @@ describe("node classes that cannot be used", () => {
       await world.podsRun(1);
       assert.equal(world.nodes()[0]?.status?.capacity?.["pods"], "20");
     }),
+  );
+});
+
+describe("instances that EC2 finds ill", () => {
+  const since = (world: Ec2World, seconds: number) => formatTime(world.clock.nowMs() - seconds * SECOND_MS);
+  const rows = [
+    ["instance_status", { instanceImpairedSince: "" }],
+    ["system_status", { systemImpairedSince: "" }],
+  ] as const;
+  for (const [kind, illness] of rows) {
+    it(
+      `${kind}: after two minutes its node goes at once, and is replaced`,
+      inWorld(async (world) => {
+        await world.nodeClass();
+        await world.pool();
+        await world.deploy(1);
+        await world.podsRun(1);
+        const [{ instance }] = world.alive() as [Machine];
+        const key = Object.keys(illness)[0] as "instanceImpairedSince";
+        world.playground.ec2.ill.set(instance.id, { events: [], [key]: since(world, 0) });
+        await world.clock.runFor(100 * SECOND_MS);
+        assert.equal(instance.state, "running");
+        await world.until("it is gone", () => instance.state === "terminated", 4 * MINUTE_MS);
+        await world.podsRun(1);
+        const unhealthy = "karpenter_interruption_instance_status_unhealthy_total";
+        assert.match(exposed(world), new RegExp(`${unhealthy}\\{category="${kind}"\\} 1\\n`));
+        assert.match(exposed(world), new RegExp(`nodeclaims_disrupted_total\\{[^}]*reason="${kind}"`));
+        assert.match(world.events("InstanceUnhealthy").join(), /does not work/);
+      }),
+    );
+  }
+
+  it(
+    "with scheduled work: the node goes as others do",
+    inWorld(async (world) => {
+      await world.nodeClass();
+      await world.pool();
+      await world.deploy(1);
+      await world.podsRun(1);
+      const [{ instance }] = world.alive() as [Machine];
+      world.playground.ec2.ill.set(instance.id, { events: ["instance-retirement"] });
+      await world.until("it is gone", () => instance.state === "terminated", 5 * MINUTE_MS);
+      await world.podsRun(1);
+      assert.match(world.events("TerminatingOnInterruption").join(), /work on the machine is scheduled/);
+      for (const claim of world.claims()) {
+        assert.equal(claim.metadata.annotations?.["karpenter.sh/nodeclaim-termination-timestamp"], undefined);
+      }
+    }),
+  );
+
+  it(
+    "are not asked for all the time when that is forbidden",
+    inWorld(async (world) => {
+      world.playground.ec2.denied.add("ec2:DescribeInstanceStatus");
+      await world.nodeClass();
+      await world.clock.runFor(30 * MINUTE_MS);
+      assert.ok(world.calls("ec2:DescribeInstanceStatus") <= 3);
+    }),
+  );
+});
+
+describe("a zonal shift", () => {
+  it(
+    "nothing is launched or ended in the zone, until it is over",
+    inWorld(
+      async (world) => {
+        const zoneOf = (instance: Machine["instance"]) => world.account.subnets.get(instance.subnetId)?.zoneId ?? "";
+        await world.nodeClass();
+        await world.pool();
+        await world.deploy(3);
+        await world.podsRun(3);
+        const [{ instance }] = world.alive() as [Machine];
+        const shifted = zoneOf(instance);
+        const expiryTime = formatTime(world.clock.nowMs() + 30 * MINUTE_MS);
+        world.playground.ec2.shifts.push({ zoneId: shifted, expiryTime });
+        await world.until("it is told", () => world.events("ZonalShiftActive").length > 0);
+        const before = new Set(world.machines());
+        await world.scale(12);
+        await world.podsRun(12);
+        const launched = world.machines().filter((machine) => !before.has(machine));
+        assert.ok(launched.length > 0);
+        for (const machine of launched) assert.notEqual(zoneOf(machine.instance), shifted);
+        await world.scale(0);
+        await world.clock.runFor(10 * MINUTE_MS);
+        assert.equal(instance.state, "running");
+        assert.deepEqual(
+          world
+            .alive()
+            .map((machine) => zoneOf(machine.instance))
+            .filter((zone) => zone !== shifted),
+          [],
+        );
+        await world.until("it is over", () => world.events("ZonalShiftCleared").length > 0, 40 * MINUTE_MS);
+        await world.until("nothing is left", () => world.alive().length === 0);
+      },
+      { enableZonalShift: true },
+    ),
   );
 });
 

@@ -11,7 +11,14 @@ export type Interruption = {
   what: string;
   /** Nothing but the event; the node goes as others do; or it goes by a time that nobody can move. */
   effect: "tell" | "delete" | "delete-by-deadline";
+  /** From the notice to the deadline. */
+  noticeMs: number;
 };
+
+/** A cloud gives an instance so long from its notice on. */
+const NOTICE_MS = 2 * MINUTE_MS;
+/** EC2 takes the instances of a capacity block half an hour before its end: ten minutes after we hear of it. */
+const BLOCK_NOTICE_MS = 10 * MINUTE_MS;
 
 const INTERRUPTIONS: ReadonlyMap<string, Interruption> = new Map<string, Interruption>([
   ["spot_interrupted", row("SpotInterrupted", "the spot instance is taken back", "delete-by-deadline")],
@@ -23,10 +30,17 @@ const INTERRUPTIONS: ReadonlyMap<string, Interruption> = new Map<string, Interru
   ["scheduled_change", row("InstanceUnhealthy", "work on the machine is scheduled", "delete")],
   ["instance_stopped", row("InstanceStopping", "the instance stops", "delete-by-deadline")],
   ["instance_terminated", row("InstanceTerminating", "the instance terminates", "delete-by-deadline")],
+  ["instance_status", row("InstanceUnhealthy", "the instance does not work", "delete-by-deadline", 0)],
+  ["system_status", row("InstanceUnhealthy", "the machine below the instance does not work", "delete-by-deadline", 0)],
+  ["event_status", row("InstanceUnhealthy", "work on the machine is scheduled", "delete")],
+  [
+    "capacity_block_expiring",
+    row("CapacityReservationInstanceInterrupted", "the capacity block ends", "delete-by-deadline", BLOCK_NOTICE_MS),
+  ],
 ]);
 
-function row(reason: string, what: string, effect: Interruption["effect"]): Interruption {
-  return { reason, what, effect };
+function row(reason: string, what: string, effect: Interruption["effect"], noticeMs: number = NOTICE_MS): Interruption {
+  return { reason, what, effect, noticeMs };
 }
 
 /** Undefined for kinds that mean nothing here. */
@@ -34,8 +48,6 @@ export function interruptionOf(kind: string): Interruption | undefined {
   return INTERRUPTIONS.get(kind);
 }
 
-/** A cloud gives an instance so long from its notice on. */
-const NOTICE_MS = 2 * MINUTE_MS;
 const CONDITION = "Interrupted";
 
 /**
@@ -44,13 +56,13 @@ const CONDITION = "Interrupted";
  */
 export function interruptedClaim(
   claim: NodeClaim,
-  { reason, what, effect }: Interruption,
+  { reason, what, effect, noticeMs }: Interruption,
   sentAtMs: number,
   nowMs: number,
 ): NodeClaim {
   const { annotations = {} } = claim.metadata;
   const knownMs = parseTime(annotations[TERMINATION_TIMESTAMP_ANNOTATION] ?? "") ?? Number.POSITIVE_INFINITY;
-  const deadlineMs = sentAtMs + NOTICE_MS;
+  const deadlineMs = sentAtMs + noticeMs;
   const hasDeadline = effect === "delete-by-deadline";
   const message = hasDeadline ? `${what}; it is gone by ${formatTime(deadlineMs)}` : what;
   const dated: NodeClaim =

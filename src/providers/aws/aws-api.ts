@@ -150,7 +150,23 @@ export type Ec2Instance = {
   /** Only then the reservation was meant, and not just met. */
   usesReservationOnly: boolean;
   placementGroupId?: string;
+  /** Of a partition group; EC2 chooses where nobody does. */
+  placementPartition?: number;
 };
+
+/** What EC2 thinks of an instance that is not well, or that it will not leave alone. */
+export type InstanceStatus = {
+  id: string;
+  zone: string;
+  /** RFC 3339: since when the look from inside the machine has failed; absent: it has not. */
+  instanceImpairedSince?: string;
+  /** ... and that from outside. */
+  systemImpairedSince?: string;
+  /** Codes of what is scheduled and not over. */
+  events: readonly string[];
+};
+/** Away from a zone, for a while. */
+export type Shift = { zoneId: string /** RFC 3339. */; expiryTime: string };
 
 export type InstanceProfile = { name: string; path: string; roles: readonly string[] };
 export type EksCluster = {
@@ -191,6 +207,7 @@ export interface AwsApi {
   /** Nothing is launched: resolves when such an instance might be. */
   tryInstance(request: InstanceTrial): Promise<void>;
   describeInstances(query: { filters?: readonly Filter[]; ids?: readonly string[] }): Promise<Ec2Instance[]>;
+  describeInstanceStatus(query: { filters: readonly Filter[] }): Promise<InstanceStatus[]>;
   /** The state of each after the call. */
   terminateInstances(ids: readonly string[]): Promise<{ id: string; state: string }[]>;
   createTags(id: string, tags: Tags): Promise<void>;
@@ -208,6 +225,8 @@ export interface AwsApi {
   removeRoleFromInstanceProfile(profileName: string, roleName: string): Promise<void>;
 
   describeCluster(name: string): Promise<EksCluster>;
+  /** Those in force for a resource that ARC knows; it throws ResourceNotFoundException for others. */
+  zonalShifts(resourceArn: string): Promise<Shift[]>;
 
   getQueueUrl(name: string): Promise<string>;
   /** At most ten; waits a few seconds for the first. One that is not deleted comes again. */

@@ -14,12 +14,14 @@ import { type Market, offeringsOf } from "./pure/offerings.ts";
 import type { ReservationCounts } from "./reservation-counts.ts";
 import type { SoldType, TypeBook } from "./type-book.ts";
 import type { UnavailableOfferings } from "./unavailable-offerings.ts";
+import type { ZonalShift } from "./zonal-shift.ts";
 
 type Needs = {
   book: TypeBook;
   prices: Prices;
   unavailable: UnavailableOfferings;
   reservations: ReservationCounts;
+  shift: ZonalShift;
   settings: TypeSettings;
 };
 /** So many kinds of classes are held at once; most clusters have one or two. */
@@ -42,22 +44,23 @@ export class ClassTypes {
 
   constructor(needs: Needs) {
     this.#needs = needs;
-    const { prices, unavailable, reservations } = needs;
+    const { prices, unavailable, reservations, shift } = needs;
     this.#market = {
       onDemandPrice: (type) => prices.onDemand(type),
       spotPrice: (type, zone) => prices.spot(type, zone),
       isUnavailable: (offering, view) => unavailable.isUnavailable(offering, view),
       reservationLeft: (id) => reservations.left(id),
+      isShifted: (zoneId) => shift.isShifted(zoneId),
     };
   }
 
   /** In order of name; also types of which nothing can be bought now. */
   async of(view: ClassView): Promise<readonly InstanceType[]> {
-    const { book, prices, unavailable, reservations } = this.#needs;
+    const { book, prices, unavailable, reservations, shift } = this.#needs;
     const sold = await book.types();
     await prices.refresh();
     const fingerprint = JSON.stringify([book.version, partsThatShape(view)]);
-    const moment = [prices.version, unavailable.version(), reservations.version].join(" ");
+    const moment = [prices.version, unavailable.version(), reservations.version, shift.version()].join(" ");
     const known = this.#made.get(view.name);
     if (known?.fingerprint === fingerprint && known.moment === moment) return known.types;
     const isSameShape = known?.fingerprint === fingerprint;

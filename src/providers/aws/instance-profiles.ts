@@ -22,7 +22,6 @@ export class InstanceProfiles {
   readonly #ensured: Lookup<string | undefined>;
   /** By name; of this process. */
   readonly #madeMs = new Map<string, number>();
-  #nextCollectionMs = 0;
 
   constructor(needs: Needs) {
     this.#needs = needs;
@@ -59,8 +58,7 @@ export class InstanceProfiles {
 
   /** Takes away those that no class and no claim names any more; seldom, as nothing depends on it. */
   async collect(): Promise<void> {
-    const { aws, kube, clock } = this.#needs;
-    if (clock.nowMs() < this.#nextCollectionMs) return;
+    const { aws, kube } = this.#needs;
     const profiles = await aws.listInstanceProfiles(this.#pathOf(""));
     const classes = await listAll(kube, EC2_NODE_CLASSES);
     const claims = await listAll(kube, NODE_CLAIMS);
@@ -72,7 +70,6 @@ export class InstanceProfiles {
     // A class that is there may be about to write a new profile into its status.
     const stray = profiles.filter(({ name, path }) => !used.has(name) && !(living.has(path) && this.#isRecent(name)));
     await settleAll(stray.map((profile) => this.#delete(profile)));
-    this.#nextCollectionMs = clock.nowMs() + 30 * MINUTE_MS;
   }
 
   #isRecent(name: string): boolean {

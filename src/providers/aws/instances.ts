@@ -4,21 +4,26 @@ import type { Clock } from "../../ports/clock.ts";
 import { type AwsApi, type Ec2Instance, isNotFound } from "./aws-api.ts";
 import { Batch } from "./batch.ts";
 import { CLUSTER_TAG, NODE_CLASS_TAG, NODE_POOL_TAG } from "./pure/labels.ts";
+import type { ZonalShift } from "./zonal-shift.ts";
 
 const BATCH = { idleMs: 100, maxMs: SECOND_MS, itemsMax: 500 };
 /** States in which an instance is still there; it may cost money, and be found by its tags. */
 const PRESENT = ["pending", "running", "stopping", "stopped", "shutting-down"];
 
+type InstancesNeeds = { aws: AwsApi; clock: Clock; clusterName: string; shift: ZonalShift };
+
 /** The cluster's instances: asked for in batches, remembered as last seen. */
 export class Instances {
   readonly #aws: AwsApi;
   readonly #clusterName: string;
+  readonly #shift: ZonalShift;
   readonly #seen = new Map<string, Ec2Instance>();
   readonly #describe: Batch<string, Ec2Instance | undefined>;
   readonly #terminate: Batch<string, string | undefined>;
 
-  constructor({ aws, clock, clusterName }: { aws: AwsApi; clock: Clock; clusterName: string }) {
+  constructor({ aws, clock, clusterName, shift }: InstancesNeeds) {
     this.#aws = aws;
+    this.#shift = shift;
     this.#clusterName = clusterName;
     const key = () => "";
     this.#describe = new Batch({ clock, ...BATCH, key, run: (ids) => this.#describeAll(ids) });
@@ -26,7 +31,10 @@ export class Instances {
   }
 
   /** As EC2 tells now, also for a while when it is terminated; undefined: EC2 does not know it. */
-  find(id: string): Promise<Ec2Instance | undefined> {
+  async find(id: string): Promise<Ec2Instance | undefined> {
+    const seen = this.#seen.get(id);
+    // What EC2 says of a zone in trouble is not to be relied on.
+    if (seen !== undefined && this.#shift.isZoneShifted(seen.zone)) return seen;
     return this.#describe.add(id);
   }
 
@@ -39,6 +47,16 @@ export class Instances {
   /** As last seen, when it was seen at all. */
   async seen(id: string): Promise<Ec2Instance | undefined> {
     return this.#seen.get(id) ?? (await this.get(id));
+  }
+
+  /** As last seen, without asking. */
+  remembered(id: string): Ec2Instance | undefined {
+    return this.#seen.get(id);
+  }
+
+  /** As last seen. */
+  inReservation(reservationId: string): Ec2Instance[] {
+    return [...this.#seen.values()].filter((one) => one.capacityReservationId === reservationId);
   }
 
   /** The capacity reservation of an instance, as last seen; it is forgotten with this. */
@@ -58,9 +76,13 @@ export class Instances {
         { name: "instance-state-name", values: PRESENT },
       ],
     });
+    const listed = new Set(instances.map(({ id }) => id));
+    const unheard = [...this.#seen.values()].filter(
+      ({ id, zone }) => !listed.has(id) && this.#shift.isZoneShifted(zone),
+    );
     this.#seen.clear();
-    for (const one of instances) this.#seen.set(one.id, one);
-    return instances.sort((a, b) => byText(a.id, b.id));
+    for (const one of [...instances, ...unheard]) this.#seen.set(one.id, one);
+    return [...this.#seen.values()].sort((a, b) => byText(a.id, b.id));
   }
 
   /** The state afterwards; undefined: EC2 does not know it. */

@@ -55,6 +55,8 @@ export function queueInterruptions({
     };
   };
   return {
+    name: "interruption",
+    isQueue: true,
     // The queue itself waits until there is something.
     idleMs: 0,
     async receive() {

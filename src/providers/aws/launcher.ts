@@ -10,7 +10,7 @@ import {
   InsufficientCapacityError,
   NodeClassNotReadyError,
 } from "../../ports/cloud-provider.ts";
-import type { Log } from "../../ports/telemetry.ts";
+import type { Events, Log } from "../../ports/telemetry.ts";
 import { type AwsApi, AwsError, type FleetError } from "./aws-api.ts";
 import { Batch } from "./batch.ts";
 import { launchShape, type ShapeNeeds } from "./launch-shape.ts";
@@ -35,6 +35,7 @@ export type LauncherNeeds = ShapeNeeds & {
   aws: AwsApi;
   clock: Clock;
   log: Log;
+  events: Events;
   reservations: ReservationCounts;
   settings: TypeSettings & { minValuesBestEffort: boolean };
 };
@@ -83,12 +84,21 @@ export class Launcher {
       tenancy: plan.tenancy,
       reservationId: groupOf(plan, answer.instance)?.reservation?.id,
     };
-    if (launched.reservationId !== undefined) this.#needs.reservations.launched(launched.reservationId);
+    if (launched.reservationId !== undefined) {
+      this.#needs.reservations.launched(launched.reservationId);
+      if (plan.labelledAs !== "reserved") this.#tellHidden(claim, launched.reservationId);
+    }
     const type = types.find(({ name }) => name === launched.instanceType);
     if (type === undefined) throw new CreateError("LaunchFailed", `EC2 launched a ${launched.instanceType} unasked`);
     const wantsEfa = parseResources(claim.spec.resources?.requests)[EFA_RESOURCE] !== undefined;
     const nowMs = this.#needs.clock.nowMs();
     return launchedInstance(launched, type, view, annotations, wantsEfa, claim.metadata.name, nowMs);
+  }
+
+  /** What the pool's author may not have meant. */
+  #tellHidden(object: NodeClaim, reservationId: string): void {
+    const message = `Launched in capacity reservation ${reservationId}, which the node class selects, though the pool allows on-demand capacity only: write "reserved" beside "on-demand" in its requirement karpenter.sh/capacity-type`;
+    this.#needs.events.record({ object, type: "Warning", reason: "ReservationUsed", message });
   }
 
   /** Equal claims that come while nothing changes have equal plans; there may be a thousand of them. */

@@ -18,8 +18,9 @@ import { AWS_GROUP, HASH_ANNOTATION, HASH_VERSION_ANNOTATION, NODE_CLASS_FINALIZ
 import { NODE_CLASS_HASH_VERSION, nodeClassHash } from "./pure/node-class-hash.ts";
 import { explained, isCallerUnknown, isDenied } from "./pure/permissions.ts";
 import { specProblem } from "./pure/spec-problem.ts";
-import type { ReservationCounts } from "./reservation-counts.ts";
+import { EXPIRING_MS, type ReservationCounts } from "./reservation-counts.ts";
 import type { SubnetAddresses } from "./subnet-addresses.ts";
+import type { ZonalShift } from "./zonal-shift.ts";
 
 export type CareNeeds = {
   clock: Clock;
@@ -31,6 +32,7 @@ export type CareNeeds = {
   addresses: SubnetAddresses;
   reservations: ReservationCounts;
   types: ClassTypes;
+  shift: ZonalShift;
   trial: LaunchTrial;
   isDryRunDisabled: boolean;
   clusterName: string;
@@ -164,8 +166,9 @@ const amis: Look = async ({ finders, cluster, clock }, _nodeClass, spec) => {
   return { status: { amis: list }, condition };
 };
 
-const subnets: Look = async ({ finders, addresses }, _nodeClass, spec) => {
+const subnets: Look = async ({ finders, addresses, shift }, _nodeClass, spec) => {
   const found = await finders.subnets(spec);
+  shift.noteZones(found);
   for (const { id, freeAddresses } of found) addresses.told(id, freeAddresses);
   const list = found.map(({ id, zone, zoneId }) => ({ id, zone, ...(zoneId === "" ? {} : { zoneID: zoneId }) }));
   const condition =
@@ -228,7 +231,10 @@ const capacityReservations: Look = async ({ finders, reservations, clock, log },
     if (!isKnown) log.error("a capacity reservation is of an unknown kind", { type, matchCriteria });
     return isKnown;
   });
-  for (const { id, availableCount } of known) reservations.told(id, availableCount);
+  for (const one of known) {
+    reservations.told(one.id, one.availableCount);
+    if (one.type === "capacity-block") reservations.ends(one.id, endMs(one.endTime));
+  }
   const ends = known.map(({ endTime }) => (endMs(endTime) ?? Number.POSITIVE_INFINITY) - nowMs);
   return {
     status: { capacityReservations: known.map((one) => statusReservation(one, nowMs)) },
@@ -238,9 +244,6 @@ const capacityReservations: Look = async ({ finders, reservations, clock, log },
 };
 
 const endMs = (endTime: string | undefined): number | undefined => parseTime(endTime ?? "");
-
-/** EC2 takes the instances of a capacity block half an hour before its end; ten minutes earlier we take none in. */
-const EXPIRING_MS = 40 * MINUTE_MS;
 
 function statusReservation(one: CapacityReservation, nowMs: number): StatusReservation {
   const { id, instanceType, zone, ownerId, matchCriteria, type, isInterruptible, endTime } = one;

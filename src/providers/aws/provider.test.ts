@@ -11,7 +11,7 @@ import { createApiServer } from "../../simulation/api-server/api-server.ts";
 import { VirtualClock } from "../../simulation/clock/virtual-clock.ts";
 import { createAccount } from "../../simulation/ec2/account.ts";
 import { SimulatedEc2 } from "../../simulation/ec2/ec2.ts";
-import { silentLog } from "../../telemetry/log.ts";
+import { silentTelemetry } from "../../telemetry/silent-telemetry.ts";
 import type { AwsApi } from "./aws-api.ts";
 import { awsProvider } from "./provider.ts";
 import { claimOf, classOf } from "./pure/test-class.ts";
@@ -30,7 +30,6 @@ function setUp() {
       aws,
       kube,
       clock,
-      log: silentLog,
       region: "us-east-1",
       clusterName: "shop",
       clusterEndpoint: "",
@@ -45,6 +44,8 @@ function setUp() {
       interruptionQueue: "",
       isEksControlPlane: true,
       isDryRunDisabled: false,
+      followsZonalShift: false,
+      ...silentTelemetry,
     });
   /** Lets virtual time pass until it is done. */
   const run = async <T>(promise: Promise<T>): Promise<T> => {

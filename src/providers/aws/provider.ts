@@ -2,8 +2,10 @@ import { RetryError } from "../../base/errors.ts";
 import { byText } from "../../base/order.ts";
 import { DAY_MS, MINUTE_MS, parseTime, SECOND_MS } from "../../base/time.ts";
 import { TokenBucket } from "../../base/token-bucket.ts";
+import type { CapacityType } from "../../model/instance-type.ts";
 import { EC2_NODE_CLASSES } from "../../model/kinds.ts";
-import { INSTANCE_TYPE_LABEL } from "../../model/labels.ts";
+import { CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL } from "../../model/labels.ts";
+import { allows, requirementFor, requirementsOf } from "../../model/requirements.ts";
 import type { Ec2NodeClass } from "../../model/resources/ec2-node-class.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -14,15 +16,18 @@ import {
   InstanceNotFoundError,
   InsufficientCapacityError,
   NodeClassNotReadyError,
+  type ProviderTask,
   type RepairPolicy,
 } from "../../ports/cloud-provider.ts";
 import type { KubeApi } from "../../ports/kube-api.ts";
-import type { Log } from "../../ports/telemetry.ts";
+import type { Events, Log, Metrics } from "../../ports/telemetry.ts";
 import type { AwsApi, Ec2Instance } from "./aws-api.ts";
+import { blockExpirations } from "./block-expiration.ts";
 import { ClassTypes } from "./class-types.ts";
 import { Cluster, type ClusterOptions } from "./cluster-facts.ts";
 import { Finders } from "./finders.ts";
 import { InstanceProfiles } from "./instance-profiles.ts";
+import { statusInterruptions } from "./instance-status.ts";
 import { Instances } from "./instances.ts";
 import { queueInterruptions } from "./interruptions.ts";
 import { LaunchTemplates } from "./launch-templates.ts";
@@ -44,19 +49,27 @@ import {
   HASH_ANNOTATION,
   HASH_VERSION_ANNOTATION,
   NODE_CLAIM_TAG,
+  PARTITION_LABEL,
+  PLACEMENT_GROUP_LABEL,
   PROFILE_ANNOTATION,
+  RESERVATION_ID_LABEL,
+  RESERVATION_INTERRUPTIBLE_LABEL,
+  RESERVATION_TYPE_LABEL,
 } from "./pure/labels.ts";
 import { reservedTag } from "./pure/tags.ts";
 import { ReservationCounts } from "./reservation-counts.ts";
 import { SubnetAddresses } from "./subnet-addresses.ts";
 import { TypeBook } from "./type-book.ts";
 import { UnavailableOfferings } from "./unavailable-offerings.ts";
+import { ZonalShift } from "./zonal-shift.ts";
 
 export type AwsProviderOptions = ClusterOptions & {
   aws: AwsApi;
   kube: KubeApi;
   clock: Clock;
   log: Log;
+  metrics: Metrics;
+  events: Events;
   region: string;
   isIsolated: boolean;
   vmMemoryOverhead: number;
@@ -69,6 +82,8 @@ export type AwsProviderOptions = ClusterOptions & {
   interruptionQueue: string;
   /** Permissions are not tried out before they are needed. */
   isDryRunDisabled: boolean;
+  /** Zones that ARC shifts the cluster away from are left alone. */
+  followsZonalShift: boolean;
 };
 
 /** A cloud of EC2 instances, for node classes of kind EC2NodeClass. */
@@ -92,17 +107,58 @@ export function awsProvider(options: AwsProviderOptions): CloudProvider {
       return parts.types.of(await viewOf(parts, nodeClass as Ec2NodeClass | undefined));
     },
     driftReason: (claim, nodeClass) => driftReason(parts, claim, nodeClass as Ec2NodeClass | undefined),
-    ...(options.interruptionQueue === ""
-      ? {}
-      : { interruptions: queueInterruptions({ ...options, ...parts, queueName: options.interruptionQueue }) }),
+    interruptions: [
+      ...(options.interruptionQueue === ""
+        ? []
+        : [queueInterruptions({ ...options, ...parts, queueName: options.interruptionQueue })]),
+      statusInterruptions(options),
+      ...(options.reservedCapacity ? [blockExpirations(parts)] : []),
+    ],
     nameInstance: (claim) => nameInstance(parts, options, claim),
     nodeClassCare: ec2NodeClassCare({ ...parts, ...options }),
-    async collectHelpers() {
-      await parts.templates.collect();
-      if (!options.isIsolated) await parts.profiles.collect();
-    },
+    changedLabels: (claim) => changedLabels(claim, parts.instances),
+    tasks: tasksOf(parts, options),
   };
 }
+
+function tasksOf({ templates, profiles, shift }: Parts, options: AwsProviderOptions): ProviderTask[] {
+  const task = (name: string, periodMs: number, work: () => Promise<void>): ProviderTask => ({
+    name,
+    async run() {
+      await work();
+      return { afterMs: periodMs };
+    },
+  });
+  return [
+    task("launchtemplate.garbagecollection", 2 * MINUTE_MS, () => templates.collect()),
+    ...(options.isIsolated
+      ? []
+      : [task("instanceprofile.garbagecollection", 30 * MINUTE_MS, () => profiles.collect())]),
+    ...(options.followsZonalShift ? [shift.task()] : []),
+  ];
+}
+
+/** An instance that has left its reservation, and a partition that EC2 has chosen, as EC2 told last. */
+function changedLabels({ metadata: { labels = {} }, status }: NodeClaim, instances: Instances): LabelChanges {
+  const seen = instances.remembered(instanceIdOf(status?.providerID ?? "") ?? "");
+  if (seen === undefined) return {};
+  const hasLeft = labels[CAPACITY_TYPE_LABEL] === "reserved" && capacityTypeOf(seen) === "on-demand";
+  const isChosen = seen.placementPartition !== undefined && labels[PLACEMENT_GROUP_LABEL] === seen.placementGroupId;
+  return {
+    ...(hasLeft
+      ? {
+          [CAPACITY_TYPE_LABEL]: "on-demand",
+          [RESERVATION_ID_LABEL]: null,
+          [RESERVATION_TYPE_LABEL]: null,
+          [RESERVATION_INTERRUPTIBLE_LABEL]: null,
+        }
+      : {}),
+    ...(isChosen && labels[PARTITION_LABEL] === undefined
+      ? { [PARTITION_LABEL]: String(seen.placementPartition) }
+      : {}),
+  };
+}
+type LabelChanges = ReturnType<NonNullable<CloudProvider["changedLabels"]>>;
 
 /** @source reference of the AWS provider, section 8 */
 const REPAIR_POLICIES: readonly RepairPolicy[] = [
@@ -124,21 +180,23 @@ const EARLIER_TTL_MS = 5 * SECOND_MS;
 type Parts = ReturnType<typeof partsOf>;
 
 function partsOf(options: AwsProviderOptions) {
-  const { aws, clock, log, clusterName, region, reservedCapacity, vmMemoryOverhead, reservedEnis } = options;
+  const { aws, clock, log, events, clusterName, region, reservedCapacity, vmMemoryOverhead, reservedEnis } = options;
   const settings = { region, vmMemoryOverhead, reservedEnis, reservedCapacity };
   const cluster = new Cluster(options);
   const templates = new LaunchTemplates(options);
   const addresses = new SubnetAddresses();
   const reservations = new ReservationCounts();
   const unavailable = new UnavailableOfferings(clock);
+  const shift = new ZonalShift(options);
   const types = new ClassTypes({
+    shift,
     book: new TypeBook(options),
     prices: new Prices(options),
     unavailable,
     reservations,
     settings,
   });
-  const shapeNeeds = { aws, clock, log, cluster, clusterName, templates, addresses, unavailable, settings };
+  const shapeNeeds = { aws, clock, log, events, cluster, clusterName, templates, addresses, unavailable, settings };
   return {
     clock,
     log,
@@ -150,9 +208,10 @@ function partsOf(options: AwsProviderOptions) {
     reservations,
     unavailable,
     types,
+    shift,
     finders: new Finders(options),
     profiles: new InstanceProfiles(options),
-    instances: new Instances(options),
+    instances: new Instances({ ...options, shift }),
     tagging: new TokenBucket({ perSecond: 1, burst: 1 }),
     earlier: new Lookup<Map<string, Ec2Instance>>({ clock, ttlMs: EARLIER_TTL_MS }),
     startedMs: clock.nowMs(),
@@ -196,7 +255,7 @@ async function create(parts: Parts, claim: NodeClaim, nodeClass: Ec2NodeClass | 
     if (type !== undefined) {
       const launched = {
         ...earlier,
-        capacityType: capacityTypeOf(earlier),
+        capacityType: labelledCapacityType(claim, earlier),
         reservationId: earlier.capacityReservationId,
       };
       const wantsEfa = claim.spec.resources?.requests?.[EFA_RESOURCE] !== undefined;
@@ -215,6 +274,13 @@ async function create(parts: Parts, claim: NodeClaim, nodeClass: Ec2NodeClass | 
     else parts.uncertain.delete(uid);
     throw error;
   }
+}
+
+/** A pool that knows nothing of reservations has on-demand nodes in them. */
+function labelledCapacityType({ spec }: NodeClaim, instance: Ec2Instance): CapacityType {
+  const capacityType = capacityTypeOf(instance);
+  const wanted = requirementFor(requirementsOf(spec.requirements), CAPACITY_TYPE_LABEL);
+  return capacityType === "reserved" && !allows(wanted, "reserved") ? "on-demand" : capacityType;
 }
 
 /** @throws InsufficientCapacityError, NodeClassNotReadyError, CreateError as upstream */
@@ -289,6 +355,7 @@ async function terminate(parts: Parts, claim: NodeClaim): Promise<void> {
   if (id === undefined) throw new InstanceNotFoundError(`${claim.metadata.name} has no instance`);
   const instance = await parts.instances.find(id);
   if (instance?.state === "shutting-down") return;
+  refuseInShift(parts, instance);
   const isNew = parts.clock.nowMs() - (parts.launchedMs.get(id) ?? Number.NEGATIVE_INFINITY) < SETTLING_MS;
   if (instance?.state !== "terminated" && (instance !== undefined || isNew)) {
     const state = await parts.instances.terminate(id);
@@ -299,6 +366,15 @@ async function terminate(parts: Parts, claim: NodeClaim): Promise<void> {
   if (reservation !== undefined) parts.reservations.ended(reservation);
   parts.launchedMs.delete(id);
   throw new InstanceNotFoundError(`${id} is gone`);
+}
+
+/** In a zone that is shifted away from nothing is changed: what is asked for there may come late, or twice. */
+function refuseInShift({ shift }: Parts, instance: Ec2Instance | undefined): void {
+  if (instance === undefined || !shift.isZoneShifted(instance.zone)) return;
+  throw new RetryError(
+    `${instance.id} is left alone while the cluster is shifted away from ${instance.zone}`,
+    MINUTE_MS,
+  );
 }
 
 /** Of a claim whose launch may have been cut short. */
@@ -339,14 +415,16 @@ const NAMED: Readonly<Record<string, string>> = {
 
 /** Tags that only make sense once the node is there; those that somebody has set already stay. */
 async function nameInstance(
-  { instances, tagging, clock }: Parts,
+  parts: Parts,
   { aws, clusterName }: AwsProviderOptions,
   { metadata, status }: NodeClaim,
 ): Promise<Record<string, string>> {
   const id = instanceIdOf(status?.providerID ?? "");
   const isNamed = Object.keys(NAMED).every((key) => metadata.annotations?.[key] !== undefined);
   if (id === undefined || isNamed) return {};
+  const { instances, tagging, clock } = parts;
   const instance = await instances.seen(id);
+  refuseInShift(parts, instance);
   const wanted = { Name: status?.nodeName ?? "", [NODE_CLAIM_TAG]: metadata.name, [CLUSTER_TAG]: clusterName };
   const missing = Object.entries(wanted).filter(([key]) => instance?.tags[key] === undefined);
   if (instance !== undefined && missing.length > 0) {

@@ -217,7 +217,7 @@ describe("launching", () => {
     const name = node!.metadata.name;
     const labels = { "karpenter.kwok.sh/interruption": "spot_interrupted" };
     await api.patch(NODES, { name }, { type: "merge", body: { metadata: { labels } } });
-    const { interruptions } = provider;
+    const [interruptions] = provider.interruptions ?? [];
     assert.ok(interruptions !== undefined);
     const [notice] = await interruptions.receive();
     assert.ok(notice !== undefined);

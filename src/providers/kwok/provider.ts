@@ -75,7 +75,7 @@ export function kwokProvider({
     list: () => list(needs),
     instanceTypes: async () => presentTypes((await listForPlaces(needs))()),
     driftReason: async () => undefined,
-    interruptions: interruptionsOf(notices, unavailable),
+    interruptions: [interruptionsOf(notices, unavailable)],
     stop: () => joins.stop(),
   };
 }
@@ -94,6 +94,8 @@ type Needs = Required<Omit<KwokProviderOptions, "notices">> & {
 /** A spot offering that is taken from one instance is not sold for a while. */
 function interruptionsOf(notices: NoticeQueue, unavailable: UnavailableOfferings): Interruptions {
   return {
+    name: "interruption.kwok",
+    isQueue: true,
     idleMs: notices.idleMs,
     receive: () => notices.receive(),
     remove: (notice) => notices.remove(notice),

@@ -17,6 +17,8 @@ type InstanceCall =
   | "tryFleet"
   | "tryInstance"
   | "describeInstances"
+  | "describeInstanceStatus"
+  | "zonalShifts"
   | "terminateInstances"
   | "createTags";
 export type AccountCalls = { [Name in Exclude<keyof AwsApi, InstanceCall>]: Call<Name> };

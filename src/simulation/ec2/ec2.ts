@@ -5,10 +5,13 @@ import {
   type AwsApi,
   AwsError,
   type Ec2Instance,
+  type Filter,
   type FleetAnswer,
   type FleetOverride,
   type FleetRequest,
+  type InstanceStatus,
   type InstanceTrial,
+  type Shift,
   type Tags,
 } from "../../providers/aws/aws-api.ts";
 import { spotFraction } from "../../providers/ec2/catalogue.ts";
@@ -57,6 +60,10 @@ export class SimulatedEc2 {
   readonly queue: SimulatedQueue;
   /** Whether an offering has no capacity at the moment. */
   isSoldOut: (offering: { instanceType: string; zone: string; capacityType: string }) => boolean = () => false;
+  /** By instance id: what is wrong with it. */
+  readonly ill = new Map<string, Omit<InstanceStatus, "id" | "zone">>();
+  /** Zonal shifts of the cluster. */
+  readonly shifts: Shift[] = [];
   /** Actions that the controller's role does not have. */
   readonly denied = new Set<string>();
   readonly #options: Required<Ec2Options>;
@@ -139,6 +146,14 @@ export class SimulatedEc2 {
         action: "ec2:TerminateInstances",
         run: (ids: readonly string[]) => ids.map((id) => this.#terminate(id)),
       },
+      describeInstanceStatus: {
+        action: "ec2:DescribeInstanceStatus",
+        run: ({ filters }: Parameters<AwsApi["describeInstanceStatus"]>[0]) => this.#statuses(filters),
+      },
+      zonalShifts: {
+        action: "arc-zonal-shift:GetManagedResource",
+        run: () => [...this.shifts],
+      },
       getQueueUrl: { action: "sqs:GetQueueUrl", run: (name: string) => this.queue.url(name) },
       receiveMessages: { action: "sqs:ReceiveMessage", run: () => this.queue.receive() },
       deleteMessage: {
@@ -167,6 +182,19 @@ export class SimulatedEc2 {
       .map(({ instance }) => instance)
       .filter(({ state, tags }) => matches({ fields: { "instance-state-name": state }, tags }, filters))
       .map((instance) => ({ ...instance }));
+  }
+
+  #statuses(filters: readonly Filter[]): InstanceStatus[] {
+    const wanted = new Set(filters.map(({ name }) => name));
+    return [...this.ill].flatMap(([id, illness]) => {
+      const { instanceImpairedSince, systemImpairedSince, events } = illness;
+      const isMeant =
+        (wanted.has("instance-status.status") && instanceImpairedSince !== undefined) ||
+        (wanted.has("system-status.status") && systemImpairedSince !== undefined) ||
+        (wanted.has("event.code") && events.length > 0);
+      const machine = this.#machines.get(id);
+      return isMeant && machine?.instance.state === "running" ? [{ id, zone: machine.instance.zone, ...illness }] : [];
+    });
   }
 
   #terminate(id: string): { id: string; state: string } {

@@ -14,7 +14,7 @@ export function faultyProvider(provider: CloudProvider, needs: FaultNeeds): Clou
   };
   const care = provider.nodeClassCare;
   const name = provider.nameInstance?.bind(provider);
-  const collect = provider.collectHelpers?.bind(provider);
+  const changedLabels = provider.changedLabels?.bind(provider);
   return {
     name: provider.name,
     nodeClasses: provider.nodeClasses,
@@ -27,7 +27,7 @@ export function faultyProvider(provider: CloudProvider, needs: FaultNeeds): Clou
     list: () => call("list", "", () => provider.list()),
     ...(provider.interruptions === undefined
       ? {}
-      : { interruptions: faultyInterruptions(provider.interruptions, call) }),
+      : { interruptions: provider.interruptions.map((source) => faultyInterruptions(source, call)) }),
     instanceTypes: (pool: NodePool, nodeClass) =>
       call("types", pool.metadata.name, () => provider.instanceTypes(pool, nodeClass)),
     driftReason: (claim: NodeClaim, nodeClass) =>
@@ -47,7 +47,10 @@ export function faultyProvider(provider: CloudProvider, needs: FaultNeeds): Clou
     ...(name === undefined
       ? {}
       : { nameInstance: (claim: NodeClaim) => call("name", claim.metadata.name, () => name(claim)) }),
-    ...(collect === undefined ? {} : { collectHelpers: () => call("collect", "", collect) }),
+    ...(changedLabels === undefined ? {} : { changedLabels }),
+    ...(provider.tasks === undefined
+      ? {}
+      : { tasks: provider.tasks.map(({ name: task, run }) => ({ name: task, run: () => call("task", task, run) })) }),
   };
 }
 
@@ -56,6 +59,8 @@ type Call = <T>(verb: string, key: string, run: () => Promise<T>) => Promise<T>;
 /** Receiving fails like every other call; what was received is then hidden for a while. */
 function faultyInterruptions(interruptions: Interruptions, call: Call): Interruptions {
   return {
+    name: interruptions.name,
+    isQueue: interruptions.isQueue,
     idleMs: interruptions.idleMs,
     receive: () => call("receive", "", () => interruptions.receive()),
     note: (notice, claim) => interruptions.note(notice, claim),

@@ -20,6 +20,8 @@ export type Market = {
   isUnavailable(offering: { type: string; zone: string; capacityType: CapacityType }, view: ClassView): boolean;
   /** How many instances the reservation has left. */
   reservationLeft(id: string): number;
+  /** Nothing is to be launched in the zone for now. */
+  isShifted(zoneId: string | undefined): boolean;
 };
 
 /** Capacity that is paid for already: still told apart by size. */
@@ -38,7 +40,7 @@ export function offeringsOf(
   fits: boolean,
   reservedCapacity: boolean,
 ): Offering[] {
-  const isThere = (zone: string) => fits && view.zoneIds.has(zone);
+  const isThere = (zone: string) => fits && view.zoneIds.has(zone) && !market.isShifted(view.zoneIds.get(zone));
   const offerings = zones.flatMap((zone) =>
     (["on-demand", "spot"] as const)
       .filter((one) => facts.usageClasses.includes(one))

@@ -70,6 +70,7 @@ export const MARKET: Market = {
   spotPrice: (type) => sold(type).usdPerHour / 3,
   isUnavailable: () => false,
   reservationLeft: () => 3,
+  isShifted: () => false,
 };
 
 export function typesOf(names: readonly string[], view: ClassView, market: Partial<Market> = {}): InstanceType[] {

@@ -17,10 +17,13 @@ import {
   isForNodes,
   placementGroupOf,
   reservationOf,
+  statusOf,
   subnetOf,
   tagsOf,
 } from "./read.ts";
 import { fleetInput, sdkFilters, tagList, templateInput, trialInput } from "./write.ts";
+
+import { zonalShiftCalls } from "./zonal-shift.ts";
 
 export type AwsConnection = AwsApi & { close(): void };
 
@@ -36,6 +39,7 @@ export function connectAws(options: { region: string; version: string; clock: Cl
     ...identityCalls(clients),
     ...priceCalls(clients, options),
     ...queueCalls(clients),
+    ...zonalShiftCalls(clients, options),
   };
   return { ...withAwsErrors(calls), close: () => clients.close() };
 }
@@ -230,6 +234,14 @@ function instanceCalls({ ec2Read, ec2Write }: Clients) {
         const config = { client: ec2Read, ...pageSize(PAGE.instances, ids) };
         const reservations = await all(ec2.paginateDescribeInstances(config, input), (page) => page.Reservations);
         return reservations.flatMap(({ Instances = [] }) => Instances).map(instanceOf);
+      },
+    },
+    describeInstanceStatus: {
+      action: "ec2:DescribeInstanceStatus",
+      async run({ filters }: Parameters<AwsApi["describeInstanceStatus"]>[0]) {
+        const config = { client: ec2Read, pageSize: PAGE.instances };
+        const pages = ec2.paginateDescribeInstanceStatus(config, sdkFilters(filters));
+        return (await all(pages, (page) => page.InstanceStatuses)).map(statusOf);
       },
     },
     terminateInstances: {

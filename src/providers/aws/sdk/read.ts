@@ -2,9 +2,11 @@ import type {
   CreateFleetCommandOutput,
   GpuDeviceInfo,
   Instance,
+  InstanceStatusSummary,
   InstanceTypeInfo,
   LaunchTemplateAndOverridesResponse,
   Image as SdkImage,
+  InstanceStatus as SdkInstanceStatus,
   PlacementGroup as SdkPlacementGroup,
   CapacityReservation as SdkReservation,
   SecurityGroup as SdkSecurityGroup,
@@ -21,6 +23,7 @@ import type {
   FleetAnswer,
   FleetRequest,
   Image,
+  InstanceStatus,
   PlacementGroup,
   SecurityGroup,
   Subnet,
@@ -105,7 +108,30 @@ export function instanceOf(one: Instance): Ec2Instance {
     ...(one.CapacityReservationId === undefined ? {} : { capacityReservationId: one.CapacityReservationId }),
     usesReservationOnly: preference === "capacity-reservations-only",
     ...(one.Placement?.GroupId === undefined ? {} : { placementGroupId: one.Placement.GroupId }),
+    ...(one.Placement?.PartitionNumber === undefined ? {} : { placementPartition: one.Placement.PartitionNumber }),
   };
+}
+
+export function statusOf(one: SdkInstanceStatus): InstanceStatus {
+  const [instance, system] = [impairedSince(one.InstanceStatus), impairedSince(one.SystemStatus)];
+  return {
+    id: one.InstanceId ?? "",
+    zone: one.AvailabilityZone ?? "",
+    ...(instance === undefined ? {} : { instanceImpairedSince: instance }),
+    ...(system === undefined ? {} : { systemImpairedSince: system }),
+    events: (one.Events ?? [])
+      // What is over, or called off, stays in the list for a week.
+      .filter(({ Description = "" }) => !/^\[(Completed|Canceled)\]/.test(Description))
+      .map(({ Code = "" }) => String(Code)),
+  };
+}
+
+function impairedSince(summary: InstanceStatusSummary | undefined): string | undefined {
+  const since = (summary?.Details ?? [])
+    .filter(({ Status }) => Status === "failed")
+    .map(({ ImpairedSince }) => ImpairedSince?.getTime())
+    .filter((ms) => ms !== undefined);
+  return since.length === 0 ? undefined : formatTime(Math.min(...since));
 }
 
 type Place = { instanceType: string; zone: string; subnetId: string; imageId: string };
