@@ -29,7 +29,7 @@ usage: karpenter plan [--disruption [--steady]] -f FILE... [OPTION...]
                            workloads whose pods they stand for (Deployment, ReplicaSet, StatefulSet, Job, DaemonSet,
                            and one run of a CronJob), as you wrote them or as "kubectl get -o yaml" printed them; may be repeated
   --instance-types FILE    what can be bought, in the shape of the kwok provider's instance_types.json
-  --region REGION          or else: what EC2 offers in a region (${CATALOGUE_REGIONS.join(", ")}; default ${REGION_DEFAULT})
+  --region REGION          or else: what EC2 offers in a region (any of the ${CATALOGUE_REGIONS.length} commercial ones; default ${REGION_DEFAULT})
   --preference-policy P    Respect (default) or Ignore
   --min-values-policy P    Strict (default) or BestEffort
   --scheduler-config FILE  default spread constraints, as the controller's setting of that name or the scheduler's own file

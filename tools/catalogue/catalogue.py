@@ -8,7 +8,8 @@ only are taken over; nothing is fetched from AWS.
 """
 import argparse, gzip, importlib.metadata, importlib.util, json, os, re, statistics, subprocess, sys, tempfile
 
-REGIONS = ["us-east-1", "us-west-2", "eu-central-1", "ap-southeast-2"]
+# Prices that a region lacks are taken from this one.
+FIRST_REGION = "us-east-1"
 PRICES_MODULE = "github.com/cristim/ec2-instances-info"
 LIMITS_MODULE = "github.com/aws/amazon-vpc-resource-controller-k8s"
 ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
@@ -20,6 +21,13 @@ def moto_json(path):
     (folder,) = importlib.util.find_spec("moto").submodule_search_locations
     with gzip.open(os.path.join(folder, "ec2", "resources", path)) as file:
         return json.load(file)
+
+
+def known_regions():
+    """Those of which moto has zones, the first one first."""
+    (folder,) = importlib.util.find_spec("moto").submodule_search_locations
+    files = os.listdir(os.path.join(folder, "ec2", "resources", "instance_type_offerings", "availability-zone"))
+    return sorted((name.removesuffix(".json.gz") for name in files), key=lambda name: (name != FIRST_REGION, name))
 
 
 def go_module(name):
@@ -143,7 +151,7 @@ class Prices:
 
     def factor(self, region):
         """How much dearer the region is than the first one: the median over the types that both have."""
-        both = ((self.measured(name, region), self.measured(name, REGIONS[0])) for name in self.rows)
+        both = ((self.measured(name, region), self.measured(name, FIRST_REGION)) for name in self.rows)
         return statistics.median(here / there for here, there in both if here and there)
 
     def sibling(self, name, region):
@@ -181,7 +189,7 @@ class Prices:
         price = self.measured(name, region)
         if price:
             return price, 0
-        first = REGIONS[0]
+        first = FIRST_REGION
         for estimate, home in ((self.linear, region), (self.measured, first), (self.linear, first),
                                (self.sibling, region), (self.sibling, first)):
             price = estimate(name, home)
@@ -202,15 +210,16 @@ def main():
     parser.add_argument("--out", default=OUT)
     parser.add_argument("--check", help="a JSON file {type: price} of us-east-1 prices to compare the result with")
     options = parser.parse_args()
+    regions_known = known_regions()
     facts = {name: one for name, one in moto_json("instance_types.json.gz").items() if is_for_nodes(one)}
     branches, limits_version = branch_interfaces()
     rows = {name: hardware(name, facts[name], branches) for name in sorted(facts)}
     entries, prices_version = price_entries()
     prices = Prices(entries, rows)
-    factors = {region: prices.factor(region) for region in REGIONS}
+    factors = {region: prices.factor(region) for region in regions_known}
 
     regions, sold = {}, {}
-    for region in REGIONS:
+    for region in regions_known:
         zones, names = zone_sets(region)
         sold[region] = {}
         for name in rows:
@@ -220,7 +229,7 @@ def main():
                 sold[region][name] = (mask, float(f"{price:.6g}"), estimated)
         regions[region] = names
 
-    kept = [name for name in rows if any(name in sold[region] for region in REGIONS)]
+    kept = [name for name in rows if any(name in sold[region] for region in regions_known)]
     columns = {key: [rows[name][key] for name in kept] for key in next(iter(rows.values()))}
     for key in ("gpu", "accelerator", "cards", "otherStorageGB", "neuronCores"):
         columns[key] = {name: value for name, value in zip(kept, columns[key]) if value}
@@ -243,15 +252,15 @@ def main():
             "zoneMask": [sold[region].get(name, (0,))[0] for name in kept],
             "usdPerHour": [sold[region].get(name, (0, 0))[1] for name in kept],
             "estimated": [i for i, name in enumerate(kept) if sold[region].get(name, (0, 0, 0))[2]],
-        } for region in REGIONS},
+        } for region in regions_known},
     }
     with open(options.out, "w") as file:
         file.write(compact(catalogue))
-    for region in REGIONS:
+    for region in regions_known:
         estimated = sum(one[2] for one in sold[region].values())
         print(f"{region}: {len(sold[region])} types, {estimated} with an estimated price, factor {factors[region]:.3f}")
     if options.check:
-        check(options.check, sold[REGIONS[0]])
+        check(options.check, sold[FIRST_REGION])
 
 
 def compact(catalogue):
