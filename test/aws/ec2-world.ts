@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type PlaygroundCluster, startPlaygroundCluster } from "../../apps/playground/cluster.ts";
+import { kindIn, type PlaygroundCluster, startPlaygroundCluster } from "../../apps/playground/cluster.ts";
 import { Random } from "../../src/base/random.ts";
 import { MINUTE_MS } from "../../src/base/time.ts";
 import type { Node, Pod } from "../../src/model/core.ts";
@@ -8,7 +8,9 @@ import type { Condition, Draft } from "../../src/model/object.ts";
 import type { Ec2NodeClass } from "../../src/model/resources/ec2-node-class.ts";
 import type { NodeClaim } from "../../src/model/resources/node-claim.ts";
 import type { NodePool } from "../../src/model/resources/node-pool.ts";
+import type { Loose } from "../../src/model/resources/test-objects.ts";
 import type { Settings } from "../../src/model/settings.ts";
+import { ApiError } from "../../src/ports/kube-api.ts";
 import { VirtualClock } from "../../src/simulation/clock/virtual-clock.ts";
 import type { Account } from "../../src/simulation/ec2/account.ts";
 import type { Machine } from "../../src/simulation/ec2/machine.ts";
@@ -25,26 +27,46 @@ const CLASS: ClassSpec = {
   securityGroupSelectorTerms: DISCOVERY,
 };
 
+/** Where a world is; default: a cluster "shop" in us-east-1 with the types of KEPT_TYPES. */
+export type Place = { region: string; clusterName: string; startMs?: number };
+/** 2026-01-01T00:00:00Z, a Thursday. */
+const START_MS = 1_767_225_600_000;
 const KEPT_TYPES = /^([cmr][56]|m6g|t3|g4dn)\.(metal|medium|large|2?xlarge|12xlarge)$/;
 
 /** A cluster in a simulated account, with the whole product at work, on virtual time. */
 export class Ec2World {
-  readonly clock = new VirtualClock(1_767_225_600_000);
+  readonly clock: VirtualClock;
   readonly playground: PlaygroundCluster;
   readonly account: Account;
 
-  constructor(settings: Partial<Settings> = {}) {
+  constructor(settings: Partial<Settings> = {}, place?: Place) {
+    this.clock = new VirtualClock(place?.startMs ?? START_MS);
     this.playground = startPlaygroundCluster({
       clock: this.clock,
       random: new Random(7),
-      region: "us-east-1",
-      clusterName: "shop",
+      ...(place ?? { region: "us-east-1", clusterName: "shop" }),
       settings: { logLevel: "error", ...settings },
     });
     this.account = this.playground.ec2.account;
     this.account.hasWhateverIsNamed = false;
     // Enough to choose from, and few enough for many tests.
+    if (place !== undefined) return;
     for (const name of this.account.types.keys()) if (!KEPT_TYPES.test(name)) this.account.types.delete(name);
+  }
+
+  /** As kubectl apply sends it. Where it is refused: with the server's message. */
+  async apply(object: Loose): Promise<void> {
+    const kind = kindIn(this.playground.server, object) ?? assert.fail(`the cluster has no kind ${object.kind}`);
+    await this.playground.api.create(kind, object, { fieldValidation: "Strict" });
+  }
+
+  /** What the server says against it. */
+  async refusal(object: Loose): Promise<string> {
+    const refused = await this.apply(object).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    return refused instanceof ApiError ? refused.message : assert.fail("it is taken");
   }
 
   async nodeClass(change: Partial<ClassSpec> = {}, name = "default"): Promise<void> {
@@ -57,6 +79,10 @@ export class Ec2World {
 
   async changeClass(spec: Record<string, unknown>, name = "default"): Promise<void> {
     await this.playground.api.patch(EC2_NODE_CLASSES, { name }, { type: "merge", body: { spec } });
+  }
+
+  async changePool(spec: Record<string, unknown>, name = "default"): Promise<void> {
+    await this.playground.api.patch(NODE_POOLS, { name }, { type: "merge", body: { spec } });
   }
 
   async pool(requirements: Requirement[] = [], name = "default", className = "default"): Promise<void> {
@@ -75,14 +101,16 @@ export class Ec2World {
     requests: Record<string, string> = { cpu: "1" },
     name = "web",
     nodeSelector: Record<string, string> = {},
+    podSpec: Loose = {},
+    namespace = "default",
   ): Promise<void> {
     const labels = { app: name };
     const resources = { requests, limits: extended(requests) };
-    const spec = { nodeSelector, containers: [{ name: "web", image: "web:1", resources }] };
+    const spec = { ...podSpec, nodeSelector, containers: [{ name: "web", image: "web:1", resources }] };
     await this.playground.api.create(DEPLOYMENTS, {
       apiVersion: "apps/v1",
       kind: "Deployment",
-      metadata: { name, namespace: "default" },
+      metadata: { name, namespace },
       spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
     } as never);
   }
@@ -98,14 +126,32 @@ export class Ec2World {
     if (!held) assert.fail(`${what} within ${atMostMs / 1_000} s; ${JSON.stringify(this.picture(), undefined, 1)}`);
   }
 
-  async podsRun(count: number): Promise<void> {
-    await this.until(`${count} pods run`, () => this.runningPods().length === count);
+  async podsRun(count: number, namespace = "default"): Promise<void> {
+    await this.until(`${count} pods run`, () => this.runningPods(namespace).length === count);
   }
 
-  runningPods(): Pod[] {
+  runningPods(namespace = "default"): Pod[] {
     return this.#all<Pod>(PODS).filter(
       ({ metadata, status }) =>
-        metadata.namespace === "default" && status?.phase === "Running" && metadata.deletionTimestamp === undefined,
+        metadata.namespace === namespace && status?.phase === "Running" && metadata.deletionTimestamp === undefined,
+    );
+  }
+  /** Tells after every change of a pod how many run. @returns what ends it */
+  watchPods(namespace: string, tell: (running: number) => void): () => void {
+    let isOver = false;
+    this.playground.cluster.state.of(PODS).onChange(() => {
+      if (!isOver) tell(this.runningPods(namespace).length);
+    });
+    return () => {
+      isOver = true;
+    };
+  }
+  pools(): NodePool[] {
+    return this.#all<NodePool>(NODE_POOLS);
+  }
+  hasDrifted(): boolean {
+    return this.claims().some(({ status }) =>
+      status?.conditions?.some(({ type, status: is }) => type === "Drifted" && is === "True"),
     );
   }
   claims(): NodeClaim[] {
@@ -170,7 +216,7 @@ export class Ec2World {
     await stopped;
   }
 
-  #all<T>(kind: typeof NODES | typeof PODS | typeof NODE_CLAIMS | typeof EC2_NODE_CLASSES): T[] {
+  #all<T>(kind: typeof NODES | typeof PODS | typeof NODE_CLAIMS | typeof NODE_POOLS | typeof EC2_NODE_CLASSES): T[] {
     return [...this.playground.cluster.state.of(kind as typeof NODES).values()] as unknown as T[];
   }
 }
@@ -186,9 +232,10 @@ function extended(requests: Record<string, string>): Record<string, string> {
 export function inWorld(
   use: (world: Ec2World) => Promise<void>,
   settings: Partial<Settings> = {},
+  place?: Place,
 ): () => Promise<void> {
   return async () => {
-    const world = new Ec2World(settings);
+    const world = new Ec2World(settings, place);
     try {
       await use(world);
     } finally {

@@ -1,5 +1,7 @@
 import { byText } from "../../base/order.ts";
-import { allows, type Requirements } from "../../model/requirements.ts";
+import type { InstanceType } from "../../model/instance-type.ts";
+import { allows, formatRequirement, type Requirements, requirementFor } from "../../model/requirements.ts";
+import { typeMisfit } from "./columns.ts";
 import type { Pool } from "./pools.ts";
 import type { KindType, Shape } from "./shapes.ts";
 
@@ -49,6 +51,70 @@ function valuesOf(pool: Pool, requirements: Requirements, type: number, key: str
   const allowed = requirements.get(key);
   if (own === undefined || own.complement) return [];
   return [...own.values].filter((value) => allowed === undefined || allows(allowed, value));
+}
+
+/**
+ * The minValues that no choice among all of the pool's types could reach, and which values are lost to which other
+ * requirement; undefined: every one can be reached.
+ */
+export function minValuesOutOfReach(pool: Pool): string | undefined {
+  for (const [key, least] of [...pool.minValues].sort(([a], [b]) => byText(a, b))) {
+    const byValue = typesByValue(pool, key);
+    const isLeft = (types: readonly InstanceType[]) =>
+      types.some((type) => typeMisfit(pool.requirements, type) === undefined);
+    const left = [...byValue].flatMap(([value, types]) => (isLeft(types) ? [value] : []));
+    if (left.length >= least) continue;
+    const lost = [...byValue].filter(([value]) => !left.includes(value));
+    const named = left.length <= VALUES_NAMED_MAX && left.length > 0 ? ` (${left.sort(byText).join(", ")})` : "";
+    return `${key} must keep ${least} different values and has ${left.length} left${named}${lostText(pool, key, lost)}`;
+  }
+  return undefined;
+}
+
+/** More values than this are not told one by one. */
+const VALUES_NAMED_MAX = 8;
+
+/** Values that the pool asks for, each with all types that have it. */
+function typesByValue(pool: Pool, key: string): ReadonlyMap<string, readonly InstanceType[]> {
+  const asked = pool.requirements.get(key);
+  const found = new Map<string, InstanceType[]>();
+  if (asked !== undefined && !asked.complement) for (const value of asked.values) found.set(value, []);
+  for (const [index, type] of pool.types.entries()) {
+    for (const value of valuesOf(pool, pool.requirements, index, key)) {
+      const types = found.get(value) ?? [];
+      types.push(type);
+      found.set(value, types);
+    }
+  }
+  return found;
+}
+
+function lostText(pool: Pool, key: string, lost: readonly (readonly [string, readonly InstanceType[]])[]): string {
+  const byCause = new Map<string, string[]>();
+  for (const [value, types] of lost) {
+    const cause = causeOf(pool, key, types);
+    byCause.set(cause, [...(byCause.get(cause) ?? []), value]);
+  }
+  const texts = [...byCause]
+    .sort(([a], [b]) => byText(a, b))
+    .map(([cause, values]) => {
+      const shown = values.sort(byText).slice(0, VALUES_NAMED_MAX);
+      const more = values.length > shown.length ? ` and ${values.length - shown.length} more` : "";
+      return `${shown.join(", ")}${more} ${values.length === 1 ? "is" : "are"} ${cause}`;
+    });
+  return texts.length === 0 ? "" : `: ${texts.join("; ")}`;
+}
+
+/** The requirement that rules out all of these types. */
+function causeOf(pool: Pool, key: string, types: readonly InstanceType[]): string {
+  if (types.length === 0) return "not on offer";
+  const ruling = [...pool.requirements.keys()].sort(byText).find((other) => {
+    if (other === key) return false;
+    const alone = new Map([[other, requirementFor(pool.requirements, other)]]);
+    return types.every((type) => typeMisfit(alone, type) !== undefined);
+  });
+  if (ruling === undefined) return "ruled out by the other requirements together";
+  return `ruled out by ${formatRequirement(requirementFor(pool.requirements, ruling))}`;
 }
 
 function firstEnough(pool: Pool, types: readonly KindType[]): readonly KindType[] | undefined {

@@ -776,6 +776,21 @@ describe("minValues", () => {
     const objects = [nodePool({ requirements: [atLeast(3)] }), pod({ name: "p", cpu: 7 })];
     assert.equal(inWords(planProvisioning(clusterOf({ objects }))), "left p: MinValuesNotMet");
   });
+  it("a pool whose other requirements leave too few values names those that are lost, and to what", () => {
+    const types = {
+      key: INSTANCE_TYPE_LABEL,
+      operator: "In" as const,
+      values: ["m.xlarge", "m.large", "tiny"],
+      minValues: 3,
+    };
+    const objects = [nodePool({ requirements: [types] }), pod({ name: "p" })];
+    const plan = planProvisioning(clusterOf({ objects }));
+    const reason = `${INSTANCE_TYPE_LABEL} must keep 3 different values and has 2 left (m.large, m.xlarge): tiny is not on offer`;
+    assert.deepEqual(plan.poolsWithoutTypes, [{ nodePool: "default", code: "MinValuesNotMet", reason }]);
+    assert.ok(plan.unschedulable[0]?.reason.startsWith(reason));
+    const relaxed = planProvisioning(clusterOf({ objects, settings: { minValuesPolicy: "BestEffort" } }));
+    assert.deepEqual([relaxed.poolsWithoutTypes, relaxed.unschedulable], [[], []]);
+  });
   it("BestEffort keeps the number while it can", () => {
     const objects = [nodePool({ requirements: [atLeast(3)] }), pods(4, { name: "p", cpu: 3 })];
     const plan = planProvisioning(clusterOf({ objects, settings: { minValuesPolicy: "BestEffort" } }));

@@ -8,6 +8,7 @@ import { type OwnRule, ownRulesOf, type RuleReading } from "../fit/topology-rule
 import { bestDeal, type DealtPacking } from "./best-deal.ts";
 import { hasColumns } from "./columns.ts";
 import { lowerBound } from "./lower-bound.ts";
+import { minValuesOutOfReach } from "./min-values.ts";
 import type { Packing } from "./packing-problem.ts";
 import type { SearchOptions } from "./packing-search.ts";
 import { ClaimMaker, deal } from "./planned-claims.ts";
@@ -33,7 +34,7 @@ export function planProvisioning(snapshot: Snapshot): ProvisionPlan {
   const { pods, refused, ignored } = podsToPlace(snapshot);
   // 2. Where nodes can be bought.
   const { pools, idle } = poolsOf(snapshot);
-  if (pods.length === 0) return planForNobody({ refused, ignored }, pools);
+  if (pods.length === 0) return planForNobody(snapshot, { refused, ignored }, pools);
   // 3. Pods become classes, types become shapes, nodes become bins; rules between pods are dealt with domain by domain.
   // 4. Which nodes to buy and what goes where, in numbers.
   const {
@@ -61,7 +62,7 @@ export function planProvisioning(snapshot: Snapshot): ProvisionPlan {
     existingNodes: named.existing,
     unschedulable: unschedulable.sort((a, b) => byText(a.pod, b.pod)),
     ignored: [...ignored].sort(byText),
-    poolsWithoutTypes: withoutTypes(pools, (index) => (reduction.columns[index]?.count ?? 0) > 0),
+    poolsWithoutTypes: withoutTypes(snapshot, pools, (index) => (reduction.columns[index]?.count ?? 0) > 0),
     remarks: remarksOf(wishesLeftOut),
     pricePerHour: sumOfPrices(named.claims),
     pricePhases: packing.phases ?? [],
@@ -70,13 +71,17 @@ export function planProvisioning(snapshot: Snapshot): ProvisionPlan {
 }
 
 /** Without pods to place there is nothing to search: what remains is to say which pools are of no use. */
-function planForNobody({ refused, ignored }: Omit<PodsToPlace, "pods">, pools: readonly Pool[]): ProvisionPlan {
+function planForNobody(
+  snapshot: Snapshot,
+  { refused, ignored }: Omit<PodsToPlace, "pods">,
+  pools: readonly Pool[],
+): ProvisionPlan {
   return {
     newNodeClaims: [],
     existingNodes: [],
     unschedulable: refuseEach(refused).sort((a, b) => byText(a.pod, b.pod)),
     ignored: [...ignored].sort(byText),
-    poolsWithoutTypes: withoutTypes(pools, (index) => pools[index] !== undefined && hasColumns(pools[index])),
+    poolsWithoutTypes: withoutTypes(snapshot, pools, (index) => pools[index] !== undefined && hasColumns(pools[index])),
     remarks: [],
     pricePerHour: 0,
     pricePhases: [],
@@ -85,12 +90,15 @@ function planForNobody({ refused, ignored }: Omit<PodsToPlace, "pods">, pools: r
 }
 
 function withoutTypes(
+  { settings }: Snapshot,
   pools: readonly Pool[],
   hasTypes: (index: number) => boolean,
 ): ProvisionPlan["poolsWithoutTypes"] {
-  return pools.flatMap((pool, index) =>
-    hasTypes(index) ? [] : [{ nodePool: pool.name, ...explainPoolWithoutTypes(pool) }],
-  );
+  return pools.flatMap((pool, index) => {
+    if (!hasTypes(index)) return [{ nodePool: pool.name, ...explainPoolWithoutTypes(pool) }];
+    const reason = settings.minValuesPolicy === "Strict" ? minValuesOutOfReach(pool) : undefined;
+    return reason === undefined ? [] : [{ nodePool: pool.name, code: "MinValuesNotMet", reason }];
+  });
 }
 
 function refuseEach(refused: PodsToPlace["refused"]): Refusal[] {

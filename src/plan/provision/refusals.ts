@@ -13,6 +13,7 @@ import { formatTaint, untoleratedHardTaint } from "../../model/taints.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { requiredTerms } from "../fit/levels.ts";
 import { isSoldOut, typeMisfit } from "./columns.ts";
+import { minValuesOutOfReach } from "./min-values.ts";
 import type { IdlePool, Pool } from "./pools.ts";
 import type { ClusterFacts } from "./reduce.ts";
 import { type NumberedClass, needOf, tolerates } from "./stages.ts";
@@ -291,6 +292,8 @@ function sizeReason(one: NumberedClass, pool: Pool, kinds: readonly number[], re
   if (pool.remaining !== undefined && holding.every(({ type }) => exceeds(pool, type))) {
     return { code: "LimitsReached", text: `every type that holds it would exceed the limits of ${limitText(pool)}` };
   }
+  const outOfReach = minValuesOutOfReach(pool);
+  if (outOfReach !== undefined) return { code: "MinValuesNotMet", text: outOfReach };
   const minimums = [...pool.minValues].map(([key, least]) => `${least} values of ${key}`);
   return { code: "MinValuesNotMet", text: `the types that hold it do not offer ${minimums.join(" and ")}` };
 }
