@@ -19,8 +19,6 @@ import {
 export type HostRules = {
   readonly groups: readonly HostGroup[];
   readonly ports: ReadonlyMap<string, readonly string[]>;
-  /** Which groups the pod belongs to, as text. */
-  selectionKey(pod: Pod): string;
 };
 
 /** How much of each thing a pod takes. */
@@ -49,7 +47,6 @@ export function hostRulesOf(pods: readonly Pod[], others: readonly PodSpec[], re
   return {
     groups: sorted,
     ports: new Map([...ports].map(([name, ips]) => [name, [...ips].sort(byText)])),
-    selectionKey: (pod) => sorted.map((group) => group.useOf(pod)).join(","),
   };
 }
 
@@ -74,12 +71,16 @@ function perHostRules(pod: Pod, reading: RuleReading): readonly TopologyRule[] {
 }
 
 export function hostUseOf(pod: Pod, rules: HostRules): HostUse {
+  return new Map([...groupUseOf(pod, rules), ...portUseOf(pod.spec, rules)]);
+}
+
+/** The same without host ports: it follows from the pod's rules, namespace and labels alone. */
+export function groupUseOf(pod: Pod, { groups }: HostRules): HostUse {
   const use = new Map<string, number>();
-  for (const group of rules.groups) {
+  for (const group of groups) {
     const amount = group.useOf(pod);
     if (amount > 0) use.set(group.thing, amount);
   }
-  for (const [thing, amount] of portUseOf(pod.spec, rules)) use.set(thing, amount);
   return use;
 }
 

@@ -13,12 +13,14 @@ import {
 import type { Resources } from "../../model/resources.ts";
 import type { PlanSettings } from "../../snapshot/snapshot.ts";
 import type { AmountRules } from "./amount-rules.ts";
-import { type HostRules, type HostUse, hostUseOf, overfullHosts } from "./host-rules.ts";
+import { groupUseOf, type HostRules, type HostUse, overfullHosts, portUseOf } from "./host-rules.ts";
 import { type Level, levelsOf } from "./levels.ts";
 import type { NodeTable } from "./node-table.ts";
 import type { PodGroup } from "./pod-groups.ts";
 import { isPerHost, type Repulsion } from "./repulsion.ts";
+import { amountsKey } from "./spec-key.ts";
 import type { ClassTopology, TopologyRules } from "./topology-classes.ts";
+import { type OwnRule, ownRulesOf, type RuleReading } from "./topology-rules.ts";
 
 /** Pods that are the same to the planner: where one may go, all may, and each takes as much. */
 export type PodClass = {
@@ -52,6 +54,17 @@ export type ClassRules = {
   nodes: NodeTable;
   amountRules: AmountRules;
   topology: TopologyRules;
+  reading: RuleReading;
+};
+
+/** What rules between pods make of a pod: the same for pods with equal rules and labels, whatever they take. */
+type RuleView = {
+  topology: ClassTopology | undefined;
+  /** Of things that every host has so much of. */
+  hostUse: HostUse;
+  overfullHosts: readonly string[];
+  /** Equal for equal topology and host use. */
+  text: string;
 };
 
 /**
@@ -60,8 +73,10 @@ export type ClassRules = {
  */
 export function podClassesOf(groups: readonly PodGroup[], rules: ClassRules): readonly PodClass[] {
   const merged = new Map<string, PodClass & { pods: Pod[] }>();
-  for (const { sample, pods } of selectedAlike(groups, rules)) {
-    const made = podClass(sample, pods, rules);
+  const amounts = new Map<string, Amounts>();
+  for (const group of selectedAlike(groups, rules)) {
+    const { pods } = group;
+    const made = podClass(group, amountsOf(group.sample, amounts), rules);
     const known = merged.get(made.key);
     if (known === undefined) merged.set(made.key, { ...made, pods: [...pods] });
     else addAll(known.pods, pods);
@@ -80,32 +95,44 @@ export function byAge(a: Pod, b: Pod): number {
   return byText(keyOf(a), keyOf(b));
 }
 
-function podClass(sample: Pod, pods: readonly Pod[], rules: ClassRules): PodClass {
-  const requests = { ...podRequests(sample), pods: 1 };
+/** What a pod takes, and the same as text. */
+type Amounts = { requests: Resources; key: string };
+
+/** Pods take one of few amounts: each is read once. */
+function amountsOf(pod: Pod, known: Map<string, Amounts>): Amounts {
+  const text = amountsKey(pod);
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const requests = { ...podRequests(pod), pods: 1 };
+  const made = { requests, key: amountsText(Object.entries(requests)) };
+  known.set(text, made);
+  return made;
+}
+
+function podClass({ sample, pods, view }: ViewedGroup, { requests, key: text }: Amounts, rules: ClassRules): PodClass {
   const repelling = rules.repulsions.filter((repulsion) => repulsion.selects(sample));
   const amounts = rules.amountRules.of(sample);
   const wished = levelsOf(sample.spec, rules.settings.preferencePolicy, rules.hasSoftTaints);
   const levels = away(nearVolumes(wished, amounts.places), repelling);
   const repellingHosts = repelling.filter(isPerHost).flatMap(({ domains }) => domains);
-  const avoidedHosts = new Set(
-    [...repellingHosts, ...amounts.avoidedHosts, ...overfullHosts(sample, rules.hostRules, rules.nodes)].sort(byText),
-  );
-  const hostUse = new Map([...hostUseOf(sample, rules.hostRules), ...amounts.use]);
-  const topology = rules.topology.of(sample);
-  const baseKey = [
-    amountsKey(Object.entries(requests)),
-    levelsKey(levels),
-    JSON.stringify([tolerationKey(sample), [...avoidedHosts]]),
-    amountsKey([...hostUse]),
-  ].join(" ");
+  const avoidedHosts = new Set([...repellingHosts, ...amounts.avoidedHosts, ...view.overfullHosts].sort(byText));
+  const hostUse = new Map([...view.hostUse, ...portUseOf(sample.spec, rules.hostRules), ...amounts.use]);
+  const { topology } = view;
+  const avoided = avoidedHosts.size === 0 ? "" : JSON.stringify([...avoidedHosts]);
+  const baseKey = `${text} ${levelsKey(levels)} ${tolerationKey(sample)}${avoided} ${amountsText([...hostUse])}`;
   const key = topology === undefined ? baseKey : `${baseKey} ${topology.text}`;
   const avoidedDomains = repelling.filter((repulsion) => !isPerHost(repulsion));
   return { key, baseKey, pods, sample, requests, levels, avoidedHosts, avoidedDomains, hostUse, topology };
 }
 
-function amountsKey(amounts: [string, number][]): string {
-  const asked = amounts.filter(([, amount]) => amount > 0).sort(([a], [b]) => byText(a, b));
-  return JSON.stringify(asked);
+function amountsText(amounts: [string, number][]): string {
+  let text = "";
+  for (const [name, amount] of amounts.sort(byName)) if (amount > 0) text += `${name}=${amount};`;
+  return text;
+}
+
+function byName([a]: [string, number], [b]: [string, number]): number {
+  return byText(a, b);
 }
 
 /** Levels are shared by most pods: their text is made once. */
@@ -145,29 +172,57 @@ function away(levels: readonly Level[], repulsions: readonly Repulsion[]): reado
   }));
 }
 
-function tolerationKey(pod: Pod): readonly string[] {
-  const tolerations = (pod.spec.tolerations ?? []).map(({ key = "", operator = "", value = "", effect = "" }) =>
+function tolerationKey(pod: Pod): string {
+  if (pod.spec.tolerations === undefined || pod.spec.tolerations.length === 0) return "";
+  const tolerations = pod.spec.tolerations.map(({ key = "", operator = "", value = "", effect = "" }) =>
     [key, operator === "" ? "Equal" : operator, value, effect].join("\t"),
   );
-  return [...new Set(tolerations)].sort(byText);
+  return JSON.stringify([...new Set(tolerations)].sort(byText));
 }
 
+type ViewedGroup = Omit<PodGroup, "labels"> & { view: RuleView };
+
 /** Groups of equal specs that the same rules select, as one; and those with unequal amounts apart. */
-function selectedAlike(groups: readonly PodGroup[], rules: ClassRules): Iterable<PodGroup> {
-  const { repulsions, hostRules, topology, amountRules } = rules;
-  const alike = new Map<string, PodGroup & { pods: Pod[] }>();
-  for (const { sample, pods, spec } of groups) {
+function selectedAlike(groups: readonly PodGroup[], rules: ClassRules): Iterable<ViewedGroup> {
+  const { repulsions, amountRules } = rules;
+  const views = new Map<readonly OwnRule[], Map<string, RuleView>>();
+  const alike = new Map<string, ViewedGroup & { pods: Pod[] }>();
+  for (const group of groups) {
+    const { sample, pods, spec } = group;
+    const view = viewOf(group, rules, views);
     let selected = `${spec}\n`;
     for (const repulsion of repulsions) selected += repulsion.selects(sample) ? "1" : "0";
-    selected += `${hostRules.selectionKey(sample)}\n${topology.of(sample)?.text ?? ""}`;
+    selected += view.text;
     for (const [amounts, own] of byAmounts(pods, amountRules)) {
       const key = `${selected}\n${amounts}`;
       const known = alike.get(key);
-      if (known === undefined) alike.set(key, { sample: own[0] ?? sample, pods: [...own], spec });
+      if (known === undefined) alike.set(key, { sample: own[0] ?? sample, pods: [...own], spec, view });
       else addAll(known.pods, own);
     }
   }
   return alike.values();
+}
+
+function viewOf(
+  { sample, labels }: PodGroup,
+  { hostRules, topology, nodes, reading }: ClassRules,
+  views: Map<readonly OwnRule[], Map<string, RuleView>>,
+): RuleView {
+  const own = ownRulesOf(sample, reading);
+  const ofRules = views.get(own) ?? new Map<string, RuleView>();
+  views.set(own, ofRules);
+  const known = ofRules.get(labels);
+  if (known !== undefined) return known;
+  const hostUse = groupUseOf(sample, hostRules);
+  const concerned = topology.of(sample);
+  const made = {
+    topology: concerned,
+    hostUse,
+    overfullHosts: overfullHosts(sample, hostRules, nodes),
+    text: `${amountsText([...hostUse])}\n${concerned?.text ?? ""}`,
+  };
+  ofRules.set(labels, made);
+  return made;
 }
 
 /** Most pods ask nothing beyond their requests. */

@@ -8,6 +8,8 @@ export type PodGroup = {
   readonly pods: readonly Pod[];
   /** Equal for groups whose pods have equal specs. */
   readonly spec: number;
+  /** Namespace and values of the labels that somebody looks at, as text; "" before groups are divided by them. */
+  readonly labels: string;
 };
 
 /** Pods by spec: two look-ups per pod, so that whatever comes after is done once per workload. */
@@ -16,7 +18,7 @@ export function groupsBySpec(pods: readonly Pod[]): readonly PodGroup[] {
   for (const pod of pods) {
     const key = specKey(pod);
     const known = groups.get(key);
-    if (known === undefined) groups.set(key, { sample: pod, pods: [pod], spec: groups.size });
+    if (known === undefined) groups.set(key, { sample: pod, pods: [pod], spec: groups.size, labels: "" });
     else known.pods.push(pod);
   }
   return [...groups.values()];
@@ -35,7 +37,7 @@ export function dividedByLabels(
     for (const pod of pods) {
       const key = labelsText(pod, labelKeys);
       const known = parts.get(key);
-      if (known === undefined) parts.set(key, { sample: pod, pods: [pod], spec });
+      if (known === undefined) parts.set(key, { sample: pod, pods: [pod], spec, labels: key });
       else known.pods.push(pod);
     }
     return [...parts.values()];

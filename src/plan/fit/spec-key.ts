@@ -1,18 +1,30 @@
 import type { Container, Pod } from "../../model/core.ts";
 import { podRequests } from "../../model/pod-requests.ts";
 
-const specKeys = new WeakMap<Pod, string>();
+type Texts = { amounts: string; spec: string };
+
+const texts = new WeakMap<Pod, Texts>();
 
 /**
  * What the planner looks at in a pod, as text; finer than need be. Written by hand, as this is done for every pod of a
  * cluster: several times faster than JSON of the same.
  */
 export function specKey(pod: Pod): string {
-  const known = specKeys.get(pod);
+  return textsOf(pod).spec;
+}
+
+/** The part of it that says what the pod takes: equal ones make equal requests. */
+export function amountsKey(pod: Pod): string {
+  return textsOf(pod).amounts;
+}
+
+function textsOf(pod: Pod): Texts {
+  const known = texts.get(pod);
   if (known !== undefined) return known;
-  const key = `${amountsText(pod)}${placementKey(pod)}`;
-  specKeys.set(pod, key);
-  return key;
+  const amounts = amountsText(pod);
+  const made = { amounts, spec: `${amounts}${placementKey(pod)}` };
+  texts.set(pod, made);
+  return made;
 }
 
 function amountsText(pod: Pod): string {

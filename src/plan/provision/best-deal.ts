@@ -88,7 +88,7 @@ class Trials {
     let deals = TURN_DEALS_MAX;
     for (let hasGained = true; hasGained; ) {
       hasGained = false;
-      for (const { key, place } of this.#best?.made.deal.otherwise ?? []) {
+      for (const { key, place } of this.#best?.made.deal.otherwise() ?? []) {
         if (turns === 0 || deals === 0 || this.#best === undefined || this.isOver()) return;
         deals -= 1;
         const { variant } = this.#best;

@@ -34,7 +34,7 @@ export type Deal = {
   /** What the deal counted with. */
   tally: DomainTally;
   /** What could have been decided otherwise, the dearest classes first. */
-  otherwise: readonly { key: string; place: string }[];
+  otherwise(): readonly { key: string; place: string }[];
   /** Wishes that were given up. */
   dropped: readonly { text: string; pods: readonly Pod[] }[];
 };
@@ -87,13 +87,13 @@ export function dealDomains(all: ClusterFacts, variant: DealVariant, { caps, avo
       }),
     ],
     hopeless: table.seats.flatMap(({ one }) => (one.reach.stages.length > 0 ? [] : [asPacked(one)])),
-    otherwise: otherwiseOf(table.seats),
+    otherwise: () => otherwiseOf(table.seats),
     dropped: table.dropped,
   };
 }
 
 /** Every other place, as good by its wishes, of the classes that rules bind to a place. */
-function otherwiseOf(seats: readonly Seat[]): Deal["otherwise"] {
+function otherwiseOf(seats: readonly Seat[]): ReturnType<Deal["otherwise"]> {
   const cost = ({ units, places }: Seat): number => units * (places[0]?.cost ?? 0);
   return seats
     .filter(({ keys, places }) => keys.length > 0 && places.length > 1)

@@ -56,7 +56,7 @@ export function launchablesOf(input: LaunchInput): Launchables {
   const [first] = input.pools;
   const text = first === undefined ? undefined : askedOf(input);
   if (first === undefined || text === undefined) return makeLaunchables(input);
-  const parts = [input.daemons, ...input.pools.flatMap(({ object, types }) => [object, types])];
+  const parts = [input.daemons, ...input.pools.map(({ types }) => types)];
   const known = lately.get(first.types) ?? [];
   const at = known.findIndex((one) => one.text === text && isSame(one.parts, parts));
   const found = known[at] ?? { parts, text, launchables: makeLaunchables(input) };
@@ -69,9 +69,9 @@ function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
 }
 
 /**
- * All that it follows from besides pools, types and daemons, as text. Things that every node has alike go by how much of
- * them there is, not by their names. Undefined where it follows from more than that: minValues look at the single pods,
- * attach limits at what nodes say.
+ * All that it follows from besides types and daemons, as text: of pools what they say, as their objects change whenever a node
+ * comes or goes. Things that every node has alike go by how much of them there is, not by their names. Undefined where it
+ * follows from more than that: minValues look at the single pods, attach limits at what nodes say.
  */
 function askedOf(input: LaunchInput): string | undefined {
   const { pools, table, dimensions, hostRules, amountRules } = input;
@@ -83,7 +83,7 @@ function askedOf(input: LaunchInput): string | undefined {
   return JSON.stringify([
     table.terms.map(formatRequirements),
     dimensions.names.map((name) => perHost.get(name) ?? name),
-    pools.map(({ remaining }) => remaining ?? null),
+    pools.map(({ requirements, taints, remaining }) => [formatRequirements(requirements), taints, remaining ?? null]),
     [...(pools[0]?.reservations ?? [])],
     pools.map((pool) => nearLimits(pool, input)),
   ]);

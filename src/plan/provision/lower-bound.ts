@@ -1,4 +1,4 @@
-import type { Packing, PackingProblem } from "./packing-problem.ts";
+import { leastPriceHolding, type Packing, type PackingProblem } from "./packing-problem.ts";
 
 /** Directions tried: shares of the first three dimensions in tenths, and some further dimensions by themselves. */
 const GRID = 10;
@@ -132,17 +132,9 @@ function cheapestSingle(problem: PackingProblem, places: Places): number {
     if (bins.includes(1)) continue;
     let least = Number.POSITIVE_INFINITY;
     for (let k = 0; k < kinds.length; k += 1) {
-      if (kinds[k] !== 1) continue;
-      // Cheapest first within a kind.
-      const shape = problem.shapesOf[k]?.find((s) => holds(problem, s, c));
-      if (shape !== undefined) least = Math.min(least, problem.price[shape] ?? 0);
+      if (kinds[k] === 1) least = Math.min(least, leastPriceHolding(problem, k, c));
     }
     if (least < Number.POSITIVE_INFINITY) dearest = Math.max(dearest, least);
   }
   return dearest;
-}
-
-function holds({ dims, need, capacity }: PackingProblem, shape: number, c: number): boolean {
-  for (let d = 0; d < dims; d += 1) if ((need[c * dims + d] ?? 0) > (capacity[shape * dims + d] ?? 0)) return false;
-  return true;
 }

@@ -55,6 +55,19 @@ export function sparseNeeds(classes: number, dims: number, need: Float64Array): 
   return { start, dim: Int32Array.from(dim), amount: Float64Array.from(amount) };
 }
 
+/** What the cheapest shape of the kind that holds a pod of the class costs, in USD per hour; infinite where none does. */
+export function leastPriceHolding(problem: PackingProblem, kind: number, c: number): number {
+  const { dims, sparse, capacity, price, shapesOf } = problem;
+  const [start, end] = [sparse.start[c] ?? 0, sparse.start[c + 1] ?? 0];
+  // Cheapest first within a kind.
+  for (const shape of shapesOf[kind] ?? []) {
+    let i = start;
+    while (i < end && (sparse.amount[i] ?? 0) <= (capacity[shape * dims + (sparse.dim[i] ?? 0)] ?? 0)) i += 1;
+    if (i === end) return price[shape] ?? 0;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
 /** Where the pods of a class may go. Bytes, 1 for yes. */
 export type Stage = {
   /** Kinds of which nodes may be opened for these pods. */

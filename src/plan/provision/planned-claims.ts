@@ -24,7 +24,7 @@ import {
 } from "./claim-types.ts";
 import { unmetMinValues } from "./min-values.ts";
 import { podsOfUnits } from "./packed-class.ts";
-import type { FilledNode, Packing } from "./packing-problem.ts";
+import { type FilledNode, leastPriceHolding, type Packing } from "./packing-problem.ts";
 import type { Pool } from "./pools.ts";
 import type { PlannedClaim } from "./provision-plan.ts";
 import type { Reduction } from "./reduce.ts";
@@ -58,6 +58,8 @@ export function deal(
   return { dealt, left };
 }
 
+/** A node and what its pods take together, per dimension. */
+type NodeNeed = { node: FilledNode; need: Float64Array };
 /** What the terms of a node's pods leave open: requirements, and the types within them. */
 type OpenClaim = { all: Requirements; types: readonly ClaimType[] };
 /** All of a claim but its pods: nodes with equal content share it. */
@@ -98,7 +100,8 @@ export class ClaimMaker {
     const poolIndex = kinds[kind]?.pool ?? 0;
     const pool = pools[poolIndex];
     if (pool === undefined) return undefined;
-    const { all, holding, candidates } = this.#opened(node, kind, pool);
+    const need = needOfNode(this.#reduction, node);
+    const { all, holding, candidates } = this.#opened({ node, need }, kind, pool);
     const isEnough = (types: readonly ClaimType[]): boolean => unmetMinValues(pool, all, types).size === 0;
     const types = worthListing(holding, this.#snapshot.settings.launchPriceFactor ?? LAUNCH_PRICE_FACTOR, isEnough);
     const unmet = unmetMinValues(pool, all, types);
@@ -117,18 +120,17 @@ export class ClaimMaker {
       labels: labelsOf(pool, all, types, this.#snapshot.wellKnownLabels),
       cheapestPrice: chosen.price,
       minValuesRelaxed: unmet.size > 0,
-      why: this.#why(node, kind, { candidates, chosen }),
+      why: this.#why(node, kind, { candidates, chosen, need }),
     };
   }
 
-  #why(node: FilledNode, kind: number, choice: Pick<ShapeFacts, "candidates" | "chosen">): PlannedClaim["why"] {
+  #why(node: FilledNode, kind: number, choice: Pick<ShapeFacts, "candidates" | "chosen" | "need">): PlannedClaim["why"] {
     const { kinds, classes, topology } = this.#reduction;
     const pinnedKeys = new Set(node.content.flatMap(({ podClass }) => classes[podClass]?.pinned ?? []));
     const apart = node.content.reduce((sum, { podClass, count }) => sum + count * this.#priceAlone(podClass), 0);
     const isAlone = node.content.reduce((sum, { count }) => sum + count, 0) === 1;
     const facts = {
       ...choice,
-      need: needOfNode(this.#reduction, node),
       apartUsdPerHour: isAlone || !Number.isFinite(apart) ? undefined : apart,
       reservation: kinds[kind]?.reservation,
       pinned: [...pinnedKeys].map((key) => topology.keys[key] ?? "").sort(byText),
@@ -141,12 +143,10 @@ export class ClaimMaker {
     const known = this.#alone.get(podClass);
     if (known !== undefined) return known;
     const { problem, stages } = this.#reduction;
-    const need = problem.need.subarray(podClass * problem.dims, (podClass + 1) * problem.dims);
     let least = Number.POSITIVE_INFINITY;
-    for (let s = 0; s < problem.shapes; s += 1) {
-      const [price, kind] = [problem.price[s] ?? 0, problem.kindOf[s] ?? 0];
-      const isOpen = price < least && stages[podClass]?.some(({ own }) => own[kind] === 1) === true;
-      if (isOpen && need.every((amount, d) => amount <= (problem.capacity[s * problem.dims + d] ?? 0))) least = price;
+    for (let kind = 0; kind < problem.kinds; kind += 1) {
+      if (stages[podClass]?.some(({ own }) => own[kind] === 1) !== true) continue;
+      least = Math.min(least, leastPriceHolding(problem, kind, podClass));
     }
     this.#alone.set(podClass, least);
     return least;
@@ -154,23 +154,23 @@ export class ClaimMaker {
 
   /** The claim's requirements, and the types within them that hold the pods: as many as the pods leave open. */
   #opened(
-    node: FilledNode,
+    content: NodeNeed,
     kind: number,
     pool: Pool,
   ): { all: Requirements; holding: readonly ClaimType[]; candidates: readonly ClaimType[] } {
     const { kinds, shapeTable } = this.#reduction;
     const poolIndex = kinds[kind]?.pool ?? 0;
-    const planned = shapeTable.typeOf[node.shape] ?? 0;
-    const terms = chosenTerms(this.#reduction, node, kind);
+    const planned = shapeTable.typeOf[content.node.shape] ?? 0;
+    const terms = chosenTerms(this.#reduction, content.node, kind);
     const id = `${kind} ${terms.join()}`;
     const open = this.#open.get(id) ?? this.#openClaim(terms, kind, pool);
     this.#open.set(id, open);
     let { all } = open;
-    const holding = this.#holding(node, poolIndex, open.types);
+    const holding = this.#holding(content, poolIndex, open.types);
     if (holding.some(({ type }) => type === planned)) return { all, holding, candidates: open.types };
     const { labels, types } = pinned(this.#reduction, kind, planned);
     for (const label of labels) all = withRequirement(all, label);
-    return { all, holding: this.#holding(node, poolIndex, types), candidates: types };
+    return { all, holding: this.#holding(content, poolIndex, types), candidates: types };
   }
 
   #openClaim(terms: readonly number[], kind: number, pool: Pool): OpenClaim {
@@ -183,22 +183,30 @@ export class ClaimMaker {
   }
 
   /** Types with room for the node's pods whose size the limits can bear, in the given order. */
-  #holding(node: FilledNode, poolIndex: number, types: readonly ClaimType[]): readonly ClaimType[] {
-    const need = needOfNode(this.#reduction, node);
+  #holding({ node, need }: NodeNeed, poolIndex: number, types: readonly ClaimType[]): readonly ClaimType[] {
+    const asked = Int32Array.from(need.keys()).filter((d) => (need[d] ?? 0) > 0);
+    const holding = types.filter(({ room }) => covers(room, need, asked));
+    const slack = this.#slack.filter((one) => one.pool === poolIndex && one.resource !== "nodes");
+    if (slack.length === 0) return holding;
     const { typeOf, numbers } = this.#reduction.shapeTable;
     const planned = typeOf[node.shape] ?? 0;
     const capacityOf = (type: number) => this.#reduction.pools[poolIndex]?.types[type]?.capacity ?? {};
-    const slack = this.#slack
-      .filter((one) => one.pool === poolIndex && one.resource !== "nodes")
-      .map(({ limit, ...one }) => ({ ...one, counted: numbers.limitUse[node.shape * numbers.limits + limit] ?? 0 }));
-    return types.filter(({ type, room }) => {
-      for (let d = 0; d < need.length; d += 1) if ((need[d] ?? 0) > (room[d] ?? 0)) return false;
-      return (
+    const counted = slack.map(({ limit }) => numbers.limitUse[node.shape * numbers.limits + limit] ?? 0);
+    return holding.filter(
+      ({ type }) =>
         type === planned ||
-        slack.every(({ resource, amount, counted }) => (capacityOf(type)[resource] ?? 0) <= counted + amount)
-      );
-    });
+        slack.every(({ resource, amount }, l) => (capacityOf(type)[resource] ?? 0) <= (counted[l] ?? 0) + amount),
+    );
   }
+}
+
+/** @param asked the dimensions in which something is needed */
+function covers(room: Float64Array, need: Float64Array, asked: Int32Array): boolean {
+  for (let i = 0; i < asked.length; i += 1) {
+    const d = asked[i] ?? 0;
+    if ((need[d] ?? 0) > (room[d] ?? 0)) return false;
+  }
+  return true;
 }
 
 /** What ties a node to its reservation. */
@@ -253,11 +261,13 @@ function chosenTerms(reduction: Reduction, node: FilledNode, kind: number): numb
   return [...chosen].sort((a, b) => a - b);
 }
 
-function needOfNode({ problem }: Reduction, node: FilledNode): Float64Array {
-  const need = new Float64Array(problem.dims);
+function needOfNode({ problem: { dims, sparse } }: Reduction, node: FilledNode): Float64Array {
+  const need = new Float64Array(dims);
   for (const { podClass, count } of node.content) {
-    for (let d = 0; d < problem.dims; d += 1) {
-      need[d] = (need[d] ?? 0) + count * (problem.need[podClass * problem.dims + d] ?? 0);
+    const end = sparse.start[podClass + 1] ?? 0;
+    for (let i = sparse.start[podClass] ?? 0; i < end; i += 1) {
+      const d = sparse.dim[i] ?? 0;
+      need[d] = (need[d] ?? 0) + count * (sparse.amount[i] ?? 0);
     }
   }
   return need;

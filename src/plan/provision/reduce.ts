@@ -79,6 +79,7 @@ export function clusterFacts(
     nodes: nodeTable,
     amountRules,
     topology: topologyRules,
+    reading,
   });
   const table = new TermTable();
   const numbered = classes.map((one) => ({
