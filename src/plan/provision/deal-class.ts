@@ -11,6 +11,8 @@ export type DealClass = {
   readonly owns: readonly { rule: number; isWish: boolean; text: string }[];
   /** How many pods of a unit each rule counts. */
   readonly selected: ReadonlyMap<number, number>;
+  /** How many of these have the rule themselves. */
+  readonly selectedOwners: ReadonlyMap<number, number>;
   readonly reach: Reach;
 };
 

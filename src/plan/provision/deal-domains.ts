@@ -46,7 +46,7 @@ export type Caps = ReadonlyMap<string, number>;
 export type Lessons = { caps: Caps; avoided: AvoidedDomains };
 
 /** Rounds in which pods that found no domain try again, as others may have opened one. */
-const ROUNDS_MAX = 5;
+const ROUNDS_MAX = 6;
 
 /**
  * Decides the domain of every pod that a rule between pods binds; the packing then knows no such rule. Classes on which
@@ -62,9 +62,11 @@ export function dealDomains(all: ClusterFacts, variant: DealVariant, { caps, avo
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     let hasProgress = false;
     for (const seat of order) if (seat.next < seat.units && table.serve(seat)) hasProgress = true;
-    if (order.every(({ next, units }) => next >= units) || (!hasProgress && table.isLate)) break;
-    // Those that are waited for do not come any more.
-    if (!hasProgress) table.isLate = true;
+    if (order.every(({ next, units }) => next >= units) || (!hasProgress && table.isLenient)) break;
+    if (hasProgress) continue;
+    // Those that are waited for do not come any more; then rules are read by what they are for.
+    if (table.isLate) table.isLenient = true;
+    else table.isLate = true;
   }
   const hopeful = table.seats.filter(({ one }) => one.reach.stages.length > 0);
   const { classes: made, placesOf } = packedClasses(facts, table.dealt, avoided);
@@ -139,6 +141,8 @@ class Dealer {
   readonly #opened = new Set<string>();
   /** True when waiting for others has come to nothing. */
   isLate = false;
+  /** True when spreads are in the way of pods that would not upset them among the nodes that there will be. */
+  isLenient = false;
   readonly tally: DomainTally;
   readonly seats: readonly Seat[];
   readonly dealt: Dealt[] = [];
@@ -264,12 +268,17 @@ class Dealer {
       const choice = this.#best(seat);
       if (choice === undefined) break;
       counts.set(choice, (counts.get(choice) ?? 0) + 1);
+      if (this.isLenient) this.#noteLenient(seat, choice);
       this.tally.note(seat.one, [choice.place], 1);
       this.#use(seat, choice);
       this.#opened.add(choice.openedId);
     }
     for (const [choice, count] of counts) this.#give(seat, count, [choice.place]);
     return seat.next > before;
+  }
+
+  #noteLenient({ one }: Seat, { place }: Choice): void {
+    for (const { rule } of one.owns) if (!this.tally.allowsOwn(one, rule, place)) this.tally.noteLenient(rule);
   }
 
   #isOpen({ one, keys }: Seat): boolean {
@@ -336,15 +345,28 @@ class Dealer {
     const { keyOf } = this.#facts.topology;
     if (!this.#hasRoom(seat, choice) || !this.tally.isWelcome(seat.one, choice.place)) return false;
     return owns.every(
-      ({ rule }) =>
-        (keyOf[rule] ?? -1) < 0 || (this.tally.allowsOwn(seat.one, rule, choice.place) && !this.#mustWait(rule)),
+      ({ rule }) => (keyOf[rule] ?? -1) < 0 || (this.#allowsOwn(seat, rule, choice) && !this.#mustWait(rule, owns)),
     );
   }
 
-  /** Nobody founds a group of their own while others are to come that they would have to be near to. */
-  #mustWait(rule: number): boolean {
-    if (this.isLate || this.#facts.topology.rules[rule]?.kind !== "near" || this.tally.totalOf(rule) > 0) return false;
-    return (this.#othersOf.get(rule) ?? []).some(({ next, units, places }) => next < units && places.length > 0);
+  #allowsOwn({ one }: Seat, rule: number, { place }: Choice): boolean {
+    return this.tally.allowsOwn(one, rule, place) || (this.isLenient && this.tally.allowsLeniently(one, rule, place));
+  }
+
+  /**
+   * Nobody founds a group of their own while others are to come that they would have to be near to; nor, ever, one that keeps
+   * these away from itself.
+   */
+  #mustWait(rule: number, owns: DealClass["owns"]): boolean {
+    const { rules, keyOf } = this.#facts.topology;
+    if (rules[rule]?.kind !== "near" || this.tally.totalOf(rule) > 0) return false;
+    const toCome = (this.#othersOf.get(rule) ?? []).filter(
+      ({ next, units, places }) => next < units && places.length > 0,
+    );
+    if (!this.isLate) return toCome.length > 0;
+    const isApart = (own: { rule: number }): boolean =>
+      rules[own.rule]?.kind === "apart" && keyOf[own.rule] === keyOf[rule];
+    return owns.some((own) => isApart(own) && toCome.some(({ one }) => one.selected.has(own.rule)));
   }
 
   /** More where more of the pods could follow that are to be near to each other, and in the emptiest domain of an even deal. */

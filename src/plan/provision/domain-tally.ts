@@ -13,15 +13,23 @@ export class DomainTally {
   readonly #totals: number[];
   /** Per rule of anti-affinity and value: pods dealt that own it. */
   readonly #owners: readonly Float64Array[];
+  /** Per rule the classes of pods dealt that it counts and that do not have it themselves, and where they are for sure. */
+  readonly #others: readonly { one: DealClass; at: number; pods: number }[][];
   /** Per rule and reach the domains that count. */
   readonly #eligible: readonly Map<Reach, Int32Array>[];
+  /** Per label the values for which pods were dealt. */
+  readonly #opened: readonly Set<number>[];
+  /** Rules that were read leniently. */
+  readonly #lenient = new Set<number>();
 
   constructor(facts: ClusterFacts) {
     this.#facts = facts;
     this.#counts = facts.topology.counts.map((list) => Float64Array.from(list));
     this.#totals = [...facts.topology.totals];
     this.#owners = facts.topology.counts.map((list) => new Float64Array(list.length));
+    this.#others = facts.topology.rules.map(() => []);
     this.#eligible = facts.topology.rules.map(() => new Map());
+    this.#opened = facts.topology.keys.map(() => new Set());
   }
 
   countsOf(rule: number): Float64Array {
@@ -42,7 +50,58 @@ export class DomainTally {
     if (about.kind === "apart") return count === 0;
     const own = one.selected.get(rule) ?? 0;
     if (about.kind === "near") return count > 0 || (own > 0 && this.totalOf(rule) === 0);
-    return count + own - this.leastOf(one, rule) <= about.maxSkew;
+    // Pods of a unit are bound one after the other: the last one finds the others counted.
+    return count + own - this.leastOf(one, rule, { at, pods: Math.max(0, own - 1) }) <= about.maxSkew;
+  }
+
+  /**
+   * True when a spread shuts the place by the letter only: without the pods dealt there that do not have the rule it has room;
+   * and it is in balance among the domains that there are, at least while those of them are not bound yet that can wait. By the
+   * letter everybody is there first, and domains count in which nobody buys a node.
+   */
+  allowsLeniently(one: DealClass, rule: number, place: Place): boolean {
+    const { rules, keyOf } = this.#facts.topology;
+    const about = rules[rule];
+    const at = place.get(keyOf[rule] ?? -1) ?? -1;
+    if (about?.kind !== "spread" || at < 0) return false;
+    const own = one.selected.get(rule) ?? 0;
+    const count = (this.#counts[rule]?.[at] ?? 0) + own;
+    const more = { at, pods: Math.max(0, own - 1) };
+    const others = (this.#others[rule] ?? []).filter((other) => other.at === at);
+    const podsOf = (list: typeof others): number => list.reduce((sum, { pods }) => sum + pods, 0);
+    const bound = count - podsOf(others) - own + (one.selectedOwners.get(rule) ?? 0);
+    if (bound - this.leastOf(one, rule, more) > about.maxSkew) return false;
+    const waiting = others.filter((other) => this.#canWaitFor(one, other.one));
+    return count - podsOf(waiting) - this.#leastThere(rule, more) <= about.maxSkew;
+  }
+
+  /** True when the other may be bound after the one: no rule of its own counts the one, and the one does not need it there. */
+  #canWaitFor(one: DealClass, other: DealClass): boolean {
+    const { rules } = this.#facts.topology;
+    const isBound = other.owns.some(({ rule, isWish }) => !isWish && one.selected.has(rule));
+    const isNeeded = one.owns.some(
+      ({ rule, isWish }) =>
+        !isWish && rules[rule]?.kind === "near" && other.selected.has(rule) && !one.selected.has(rule),
+    );
+    return !isBound && !isNeeded;
+  }
+
+  /** Of the domains with nodes, and with pods that are dealt there, the least count. @param more pods that come to one */
+  #leastThere(rule: number, more: { at: number; pods: number }): number {
+    const counts = this.countsOf(rule);
+    const { present, keyOf } = this.#facts.topology;
+    const opened = this.#opened[keyOf[rule] ?? -1];
+    let least = (counts[more.at] ?? 0) + more.pods;
+    for (let v = 0; v < counts.length; v += 1) {
+      if (v !== more.at && (present[rule]?.[v] === 1 || opened?.has(v) === true))
+        least = Math.min(least, counts[v] ?? 0);
+    }
+    return least;
+  }
+
+  /** Takes down that a place was used which the rule allows leniently only. */
+  noteLenient(rule: number): void {
+    this.#lenient.add(rule);
   }
 
   /** True when no pod that owns the rule keeps the class out of the place. */
@@ -56,14 +115,14 @@ export class DomainTally {
     return true;
   }
 
-  /** The count of the emptiest domain, as the class sees it. */
-  leastOf(one: DealClass, rule: number): number {
+  /** The count of the emptiest domain, as the class sees it. @param more pods that come to one of the domains before */
+  leastOf(one: DealClass, rule: number, more = NOBODY): number {
     const domains = this.domainsOf(one, rule);
     if (this.#facts.topology.isCut[this.#facts.topology.keyOf[rule] ?? -1] === true) return 0;
     if (domains.length < (this.#facts.topology.rules[rule]?.minDomains ?? 0)) return 0;
     let least = Number.POSITIVE_INFINITY;
     const counts = this.countsOf(rule);
-    for (const v of domains) least = Math.min(least, counts[v] ?? 0);
+    for (const v of domains) least = Math.min(least, (counts[v] ?? 0) + (v === more.at ? more.pods : 0));
     return least === Number.POSITIVE_INFINITY ? 0 : least;
   }
 
@@ -86,6 +145,7 @@ export class DomainTally {
 
   /** True when every class that has the rule saw the domain as one that counts. */
   isCounted(rule: number, value: number): boolean {
+    if (this.#lenient.has(rule)) return false;
     return [...(this.#eligible[rule]?.values() ?? [])].every((domains) => domains.includes(value));
   }
 
@@ -110,11 +170,19 @@ export class DomainTally {
       this.#totals[rule] = this.totalOf(rule) + pods * units;
       if (isSure || rules[rule]?.kind === "apart") addAt(this.#counts[rule], places, keyOf[rule] ?? -1, pods * units);
     }
+    if (isSure) for (const [key, value] of places[0] ?? []) this.#opened[key]?.add(value);
+    for (const [rule, pods] of one.selected) {
+      if (isSure && rules[rule]?.kind === "spread" && !one.owns.some((own) => own.rule === rule && !own.isWish)) {
+        this.#others[rule]?.push({ one, at: places[0]?.get(keyOf[rule] ?? -1) ?? -1, pods: pods * units });
+      }
+    }
     for (const { rule, isWish } of one.owns) {
       if (!isWish && rules[rule]?.kind === "apart") addAt(this.#owners[rule], places, keyOf[rule] ?? -1, units);
     }
   }
 }
+
+const NOBODY = { at: -1, pods: 0 };
 
 function addAt(list: Float64Array | undefined, places: readonly Place[], key: number, amount: number): void {
   if (list === undefined) return;

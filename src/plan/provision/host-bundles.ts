@@ -35,8 +35,15 @@ function plain(one: NumberedClass, pods: readonly Pod[], reaches: Reaches): Deal
     parts: [one],
     owns: one.topology?.owns ?? [],
     selected: new Map((one.topology?.selectedBy ?? []).map((rule) => [rule, 1])),
+    selectedOwners: new Map(ownersAmong(one).map((rule) => [rule, 1])),
     reach: reaches.of(one),
   };
+}
+
+/** Rules that count the class and bind it. */
+function ownersAmong({ topology }: NumberedClass): readonly number[] {
+  const { owns = [], selectedBy = [] } = topology ?? {};
+  return owns.flatMap(({ rule, isWish }) => (!isWish && selectedBy.includes(rule) ? [rule] : []));
 }
 
 /** Rules whose pods are sought by other rules' owners first. */
@@ -136,6 +143,8 @@ class Bundler {
     for (const bundle of this.#bundles.filter(isFit)) yield bundle;
     for (const c of this.#classes(() => true)) {
       if (!this.#selects(rule, c) || owners.includes(c)) continue;
+      // One that fits nowhere is nobody to wait for.
+      if (this.#reaches.of(this.#class(c)).stages.length === 0) continue;
       while ((this.#rest[c]?.length ?? 0) > 0 && count < ANCHORS_MAX) {
         count += 1;
         const pod = this.#rest[c]?.shift();
@@ -235,6 +244,7 @@ class Bundler {
     const requests: Record<string, number> = {};
     const hostUse = new Map<string, number>();
     const selected = new Map<number, number>();
+    const selectedOwners = new Map<number, number>();
     const owns = new Map<number, DealClass["owns"][number]>();
     for (const [c, count] of counts) {
       const one = this.#class(c);
@@ -243,6 +253,7 @@ class Bundler {
       }
       addUse(hostUse, one.hostUse, count);
       for (const rule of one.topology?.selectedBy ?? []) selected.set(rule, (selected.get(rule) ?? 0) + count);
+      for (const rule of ownersAmong(one)) selectedOwners.set(rule, (selectedOwners.get(rule) ?? 0) + count);
       for (const own of one.topology?.owns ?? []) {
         const known = owns.get(own.rule);
         if (known === undefined || known.isWish) owns.set(own.rule, own);
@@ -250,7 +261,7 @@ class Bundler {
     }
     const one = { ...first, key: reach.key, baseKey: reach.key, requests, hostUse };
     const sorted = [...owns.values()].sort((a, b) => Number(a.isWish) - Number(b.isWish));
-    return { one, pods, unit: pods.length, parts, owns: sorted, selected, reach };
+    return { one, pods, unit: pods.length, parts, owns: sorted, selected, selectedOwners, reach };
   }
 }
 

@@ -186,6 +186,40 @@ describe("spread over hosts", () => {
   });
 });
 
+describe("a spread that others are counted by", () => {
+  it("leaves no pod for the sake of those that may come after it", () => {
+    // Wherever the plain pod is bound, the other must follow: in an empty zone, as long as it comes first.
+    const objects = [nodePool(), inZone("n", "zone-b", { cpu: 1 }), pod({ name: "r", node: "n", cpu: 1 })];
+    const plan = planOf([...objects, pod({ name: "a", ...web }), pod({ name: "b", ...web, ...near(), ...spread() })]);
+    assert.deepEqual(plan.unschedulable, []);
+  });
+
+  it("counts a zone in which nobody buys a node as long as that leaves no pod", () => {
+    const byVersion = spread({ matchLabelKeys: ["version"] });
+    const labels = { app: "web", version: "v1" };
+    const objects = [nodePool(), inZone("n", "zone-b")];
+    const plan = planOf([
+      ...objects,
+      pod({ name: "a", labels, ...near(HOSTNAME_LABEL), ...spread() }),
+      pod({ name: "b", labels, ...byVersion }),
+    ]);
+    assert.deepEqual(plan.existingNodes, [{ name: "n", pods: ["default/a", "default/b"] }]);
+    // Two pods with the rule are in no balance, whoever comes first.
+    const alone = planOf([
+      nodePool({ limits: { nodes: 0 } }),
+      inZone("n", "zone-b"),
+      pods(2, { name: "p", ...web, ...spread() }),
+    ]);
+    assert.deepEqual(perZone(alone, { n: "zone-b" }), { left: 1, "zone-b": 1 });
+  });
+
+  it("lets nobody found a group away from those whom it must be near to and keeps away", () => {
+    const affinity = { ...near(ZONE_LABEL).affinity, ...apart(ZONE_LABEL).affinity };
+    const plan = planOf([nodePool(), pod({ name: "a", ...web, affinity }), pod({ name: "b", ...web, ...near() })]);
+    assert.deepEqual(plan.unschedulable.length, 1);
+  });
+});
+
 describe("affinity over hosts", () => {
   it("puts pods that want each other on one node, and leaves those that no node holds beside them", () => {
     const plan = planOf([nodePool(), pods(3, { name: "p", cpu: "900m", ...web, ...near(HOSTNAME_LABEL) })]);
@@ -196,6 +230,23 @@ describe("affinity over hosts", () => {
     const many = planOf([nodePool(), pods(300, { name: "p", cpu: 1, ...web, ...near(HOSTNAME_LABEL) })]);
     assert.equal(many.newNodeClaims.length, 1);
     assert.ok(many.unschedulable.every(({ code }) => code === "PodAffinityUnsatisfiable"));
+  });
+
+  it("counts pods that share a host one after the other where there is one domain only", () => {
+    const plan = planOf([
+      nodePool({ requirements: [{ key: ZONE_LABEL, operator: "In", values: ["zone-a"] }] }),
+      pods(3, { name: "p", ...web, ...near(HOSTNAME_LABEL), ...spread() }),
+    ]);
+    assert.deepEqual(perZone(plan), { "zone-a": 3 });
+  });
+
+  it("waits for nobody who fits nowhere", () => {
+    const huge = pod({ name: "huge", memory: "999Gi", ...web });
+    const plan = planOf([nodePool(), huge, pod({ name: "p", ...web, ...near(HOSTNAME_LABEL) })]);
+    assert.deepEqual(
+      plan.newNodeClaims.map((claim) => claim.pods),
+      [["default/p"]],
+    );
   });
 
   it("founds no group with a pod that its own rule is not about", () => {

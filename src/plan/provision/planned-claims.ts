@@ -124,7 +124,11 @@ export class ClaimMaker {
     };
   }
 
-  #why(node: FilledNode, kind: number, choice: Pick<ShapeFacts, "candidates" | "chosen" | "need">): PlannedClaim["why"] {
+  #why(
+    node: FilledNode,
+    kind: number,
+    choice: Pick<ShapeFacts, "candidates" | "chosen" | "need">,
+  ): PlannedClaim["why"] {
     const { kinds, classes, topology } = this.#reduction;
     const pinnedKeys = new Set(node.content.flatMap(({ podClass }) => classes[podClass]?.pinned ?? []));
     const apart = node.content.reduce((sum, { podClass, count }) => sum + count * this.#priceAlone(podClass), 0);
