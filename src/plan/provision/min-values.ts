@@ -1,3 +1,4 @@
+import { lazilySorted } from "../../base/lazily-sorted.ts";
 import { byText } from "../../base/order.ts";
 import type { InstanceType } from "../../model/instance-type.ts";
 import { allows, formatRequirement, type Requirements, requirementFor } from "../../model/requirements.ts";
@@ -15,16 +16,17 @@ type SharedShape = Omit<Shape, "use"> & { members: readonly number[] };
 export function minValuesShapes(pool: Pool, types: readonly KindType[]): SharedShape[] {
   const shapes: SharedShape[] = [];
   for (const one of types) {
-    const closest = types
-      .map((other) => ({ other, likeness: likeness(one.room, other.room) }))
-      .sort((a, b) => b.likeness - a.likeness || a.other.price - b.other.price || byText(a.other.name, b.other.name));
-    const group = firstEnough(
-      pool,
-      closest.map(({ other }) => other),
-    );
+    const others = types.map((other) => ({ other, likeness: likeness(one.room, other.room) }));
+    const group = firstEnough(pool, lazilySorted(others, closestFirst));
     if (group !== undefined) shapes.push(common(group));
   }
   return shapes.sort((a, b) => a.price - b.price || a.type - b.type);
+}
+
+type Likened = { other: KindType; likeness: number };
+
+function closestFirst(a: Likened, b: Likened): number {
+  return b.likeness - a.likeness || a.other.price - b.other.price || byText(a.other.name, b.other.name);
 }
 
 /**
@@ -117,10 +119,10 @@ function causeOf(pool: Pool, key: string, types: readonly InstanceType[]): strin
   return `ruled out by ${formatRequirement(requirementFor(pool.requirements, ruling))}`;
 }
 
-function firstEnough(pool: Pool, types: readonly KindType[]): readonly KindType[] | undefined {
+function firstEnough(pool: Pool, likened: Iterable<Likened>): readonly KindType[] | undefined {
   const missing = new Map([...pool.minValues].map(([key, least]) => [key, { least, found: new Set<string>() }]));
   const group: KindType[] = [];
-  for (const one of types) {
+  for (const { other: one } of likened) {
     let isNews = group.length === 0;
     for (const [key, { least, found }] of missing) {
       const before = found.size;

@@ -55,14 +55,15 @@ export function kwokProvider({
   api,
   clock,
   instanceTypes,
-  isSoldOut = () => false,
+  isSoldOut,
   notices = labelledNotices(api, clock),
 }: KwokProviderOptions): KwokProvider {
   const joins = new NodeJoins({ api, clock });
   const unavailable = new UnavailableOfferings(clock);
-  const isGone = (offering: OfferingName): boolean => unavailable.has(offering) || isSoldOut(offering);
+  const isGone = (offering: OfferingName): boolean => unavailable.has(offering) || isSoldOut?.(offering) === true;
   const reservationKeys = reservationLabels(instanceTypes);
-  const needs: Needs = { api, clock, joins, instanceTypes, isSoldOut: isGone, reservationKeys };
+  const mayLack = (): boolean => isSoldOut !== undefined || reservationKeys.length > 0 || unavailable.hasAny();
+  const needs: Needs = { api, clock, joins, instanceTypes, isSoldOut: isGone, mayLack, reservationKeys };
   const presentTypes = typesNow(needs);
   return {
     name: "kwok",
@@ -89,6 +90,8 @@ const REPAIR_POLICIES: readonly RepairPolicy[] = ["False", "Unknown"].map((condi
 type Needs = Required<Omit<KwokProviderOptions, "notices">> & {
   joins: NodeJoins;
   reservationKeys: readonly string[];
+  /** False while every offering is to be had. */
+  mayLack(): boolean;
 };
 
 /** A spot offering that is taken from one instance is not sold for a while. */
@@ -275,11 +278,16 @@ async function delayOf({ api }: Needs, className: string): Promise<number> {
   }
 }
 
-/** The types as they can be bought now. While nothing changes the very same list, so that a planner can keep its own. */
-function typesNow({ instanceTypes, isSoldOut }: Needs): (taken: PlacesTaken) => readonly InstanceType[] {
+/**
+ * The types as they can be bought now. While nothing changes the very same list, so that a planner can keep its own; and while
+ * everything is to be had nothing is looked at.
+ */
+function typesNow({ instanceTypes, isSoldOut, mayLack }: Needs): (taken: PlacesTaken) => readonly InstanceType[] {
   let last = instanceTypes;
   return (taken) => {
-    const next = instanceTypes.map((type, i) => typeNow(type, last[i] ?? type, { isSoldOut, taken }));
+    const next = mayLack()
+      ? instanceTypes.map((type, i) => typeNow(type, last[i] ?? type, { isSoldOut, taken }))
+      : instanceTypes;
     if (next.some((type, i) => type !== last[i])) last = next;
     return last;
   };
@@ -290,14 +298,19 @@ function typeNow(
   last: InstanceType,
   { isSoldOut, taken }: Pick<Needs, "isSoldOut"> & { taken: PlacesTaken },
 ): InstanceType {
+  const isToBeHad = ({ available, zone, capacityType }: Offering): boolean =>
+    available && !isSoldOut({ instanceType: type.name, zone, capacityType });
+  const isAsNow = ({ available, reservationCapacity }: Offering, i: number): boolean => {
+    const offering = type.offerings[i];
+    if (offering === undefined || available !== isToBeHad(offering)) return false;
+    return reservationCapacity === placesLeft(offering, taken);
+  };
+  const known = [last, type].find((one) => one.offerings.every(isAsNow));
+  if (known !== undefined) return known;
   const offerings = type.offerings.map((offering): Offering => {
-    const { zone, capacityType } = offering;
-    const available = offering.available && !isSoldOut({ instanceType: type.name, zone, capacityType });
     const reservationCapacity = placesLeft(offering, taken);
-    return { ...offering, available, ...(reservationCapacity === undefined ? {} : { reservationCapacity }) };
+    const places = reservationCapacity === undefined ? {} : { reservationCapacity };
+    return { ...offering, available: isToBeHad(offering), ...places };
   });
-  const isAsKnown = ({ available, reservationCapacity }: Offering, i: number): boolean =>
-    available === offerings[i]?.available && reservationCapacity === offerings[i]?.reservationCapacity;
-  const known = [last, type].find((one) => one.offerings.every(isAsKnown));
-  return known ?? { ...type, offerings };
+  return { ...type, offerings };
 }

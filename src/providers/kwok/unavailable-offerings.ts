@@ -19,6 +19,12 @@ export class UnavailableOfferings {
     this.#untilMs.set(keyOf(offering), this.#clock.nowMs() + UNAVAILABLE_MS);
   }
 
+  /** Whether there may be any: those of which nobody asked for long are forgotten here. */
+  hasAny(): boolean {
+    for (const [key, untilMs] of this.#untilMs) if (this.#clock.nowMs() >= untilMs) this.#untilMs.delete(key);
+    return this.#untilMs.size > 0;
+  }
+
   has(offering: OfferingName): boolean {
     if (this.#untilMs.size === 0) return false;
     const key = keyOf(offering);
