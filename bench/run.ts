@@ -1,4 +1,5 @@
 import process from "node:process";
+import { askBenches } from "./ask.bench.ts";
 import { awsBenches } from "./aws.bench.ts";
 import type { Bench } from "./bench.ts";
 import { churnBenches } from "./churn.bench.ts";
@@ -19,6 +20,7 @@ const benches: readonly Bench[] = [
   ...simulationBenches({ toy }),
   ...churnBenches({ toy }),
   ...awsBenches({ toy }),
+  ...askBenches({ toy }),
 ];
 
 /**

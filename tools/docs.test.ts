@@ -116,12 +116,14 @@ type RunCommand = (args: string[], io: Io) => Promise<number>;
 /** Pages whose text blocks follow the command that prints them. */
 const SHOWN: readonly [page: string, command: string, run: RunCommand][] = [
   ["docs/commands/snapshot.md", "snapshot -f examples/inflate.yaml --now 2026-03-04T12:00:00Z", snapshotCommand],
+  ["docs/commands/plan.md", "plan --snapshot docs/commands/shop.jsonl -f docs/commands/change.yaml", planCommand],
+  ["docs/commands/plan.md", "plan --snapshot docs/commands/shop.jsonl --lose-spot\n```\n", planCommand],
 ];
 
 describe("docs/commands shows real output", () => {
   for (const [page, command, run] of SHOWN) {
-    it(`of karpenter ${command}`, async () => {
-      const [, ...args] = command.split(" ");
+    it(`of karpenter ${command.split("\n")[0]}`, async () => {
+      const [, ...args] = command.split("\n")[0]?.split(" ") ?? [];
       shows(page, `npx karpenter ${command}`, await outputOf((io) => run(args, io)));
     });
   }

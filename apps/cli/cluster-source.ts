@@ -1,7 +1,13 @@
+import { resolve } from "node:path";
 import { UserError } from "../../src/base/errors.ts";
 import { formatTime } from "../../src/base/time.ts";
+import type { InstanceType } from "../../src/model/instance-type.ts";
 import type { Kind } from "../../src/model/kinds.ts";
+import { REGION_LABEL } from "../../src/model/labels.ts";
 import type { KubeObject } from "../../src/model/object.ts";
+import { CATALOGUE_REGIONS } from "../../src/providers/ec2/catalogue.ts";
+import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
+import { readInstanceTypesFile } from "../../src/providers/kwok/instance-types-file.ts";
 import { momentFlag } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { readLive } from "./live-cluster.ts";
@@ -103,4 +109,43 @@ function liveCluster(flags: ClusterFlags, io: Pick<Io, "env">, kinds: readonly K
 /** For people: what could not be read, and so is not in the answer. */
 export function notReadNotes(notRead: readonly NotRead[]): string[] {
   return notRead.map(({ resource, why }) => `not looked at: ${resource} (${why})`);
+}
+
+const REGION_DEFAULT = "us-east-1";
+
+/** The region that most nodes say they are in, as far as its prices are known here; us-east-1 without any. */
+function regionOf(objects: readonly KubeObject[]): string {
+  const counts = new Map<string, number>();
+  for (const { kind, metadata } of objects) {
+    const region = kind === "Node" ? metadata.labels?.[REGION_LABEL] : undefined;
+    if (region !== undefined) counts.set(region, (counts.get(region) ?? 0) + 1);
+  }
+  const known = [...counts].filter(([region]) => CATALOGUE_REGIONS.includes(region)).sort((a, b) => b[1] - a[1]);
+  return known[0]?.[0] ?? REGION_DEFAULT;
+}
+
+/** What can be bought: `--instance-types FILE`, or the catalogue of `--region`, or of the region that the nodes are in. */
+export const TYPE_FLAGS = { "instance-types": { type: "string" }, region: { type: "string" } } as const;
+
+export const TYPE_USAGE = `  --instance-types FILE    what can be bought, in the shape of the kwok provider's instance_types.json
+  --region REGION          or else: what EC2 offers in a region, any of the ${CATALOGUE_REGIONS.length} commercial ones; default:
+                           the nodes' own, or ${REGION_DEFAULT}`;
+
+/** @throws UserError KARP_BAD_FLAG, KARP_UNKNOWN_REGION, KARP_NO_SUCH_FILE, KARP_BAD_INSTANCE_TYPES */
+export function typesOf(
+  command: string,
+  flags: { "instance-types"?: string | undefined; region?: string | undefined },
+  objects: readonly KubeObject[],
+  io: Pick<Io, "cwd">,
+): readonly InstanceType[] {
+  const { region, "instance-types": file } = flags;
+  if (file === undefined) return catalogueInstanceTypes(region ?? regionOf(objects));
+  if (region !== undefined) {
+    throw new UserError({
+      code: "KARP_BAD_FLAG",
+      what: `karpenter ${command}: --region and --instance-types exclude each other`,
+      remedy: `"karpenter ${command} --help" lists the flags`,
+    });
+  }
+  return readInstanceTypesFile(resolve(io.cwd, file));
 }

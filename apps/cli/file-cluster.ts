@@ -5,7 +5,7 @@ import { type KubeObject, keyOf } from "../../src/model/object.ts";
 import type { NodePool } from "../../src/model/resources/node-pool.ts";
 
 /** A workload as far as its pods can be told from it. */
-type Workload = KubeObject & {
+export type Workload = KubeObject & {
   spec?: {
     replicas?: number;
     parallelism?: number;
@@ -36,9 +36,13 @@ export type FileCluster = { objects: KubeObject[]; notes: string[] };
 /**
  * The objects of files as the cluster that would come of applying them: workloads have their pods, a CronJob those of one
  * run, pods without a node wait for one, pools that nobody has judged yet are ready. What a live cluster printed stays as it is.
+ * @param fills whether a workload gets the pods that it lacks; in a living cluster its controller has seen to that already
  * @throws UserError KARP_BAD_MANIFEST when a workload lacks more than 100,000 pods
  */
-export function asCluster(objects: readonly KubeObject[]): FileCluster {
+export function asCluster(
+  objects: readonly KubeObject[],
+  fills: (workload: KubeObject) => boolean = () => true,
+): FileCluster {
   const pods = objects.filter((object): object is Pod => object.kind === "Pod" && object.apiVersion === "v1");
   const owned = new Set(objects.flatMap(({ metadata }) => metadata.ownerReferences?.map(({ name }) => name) ?? []));
   const result: KubeObject[] = [];
@@ -48,11 +52,16 @@ export function asCluster(objects: readonly KubeObject[]): FileCluster {
     else if (object.kind === "NodePool") result.push(judged(object as NodePool));
     else result.push(withUid(object));
     const isTop = (object.metadata.ownerReferences ?? []).length === 0 || !owned.has(object.metadata.name);
-    if (WORKLOADS.has(typeOf(object)) && isTop) result.push(...podsOf(object, pods));
+    if (isWorkload(object) && isTop && fills(object)) result.push(...podsOf(object, pods));
     if (isUnknownWorkload(object))
       notes.push(`the pods of ${nameOf(object)} are not planned: its kind is not known here`);
   }
   return { objects: result, notes };
+}
+
+/** Whether its pods can be told from it. */
+export function isWorkload(object: KubeObject): boolean {
+  return WORKLOADS.has(typeOf(object));
 }
 
 const typeOf = ({ apiVersion, kind }: KubeObject): string => `${apiVersion}/${kind}`;
@@ -63,7 +72,7 @@ function nameOf({ kind, metadata }: KubeObject): string {
 
 /** Something that runs pods of a template, as Argo's Rollouts do. */
 function isUnknownWorkload(object: Workload): boolean {
-  if (WORKLOADS.has(typeOf(object)) || NO_WORKLOADS.has(typeOf(object))) return false;
+  if (isWorkload(object) || NO_WORKLOADS.has(typeOf(object))) return false;
   return Array.isArray(object.spec?.template?.spec?.containers);
 }
 
@@ -76,7 +85,8 @@ function wantedSpec({ spec = {}, status, metadata, kind }: Workload): Workload["
   return (metadata.uid ?? "") === "" ? spec.jobTemplate?.spec : undefined;
 }
 
-function replicasOf({ replicas, parallelism = 1, completions }: NonNullable<Workload["spec"]>): number {
+/** How many pods there are to be at a time. */
+export function replicasOf({ replicas, parallelism = 1, completions }: NonNullable<Workload["spec"]>): number {
   return replicas ?? Math.min(parallelism, completions ?? parallelism);
 }
 

@@ -34,12 +34,12 @@ function headline(plan: TimedPlan): string {
 }
 
 /** Equal purchases share a row. */
-function claimTable(claims: readonly PlannedClaim[]): Table {
+export function claimTable(claims: readonly PlannedClaim[]): Table {
   const rows = purchases(claims).map(({ claim, nodes }) => claimRow(claim, nodes));
   return {
     title: "To buy",
     head: ["NODES", "NODEPOOL", "CHEAPEST TYPE", "OTHERS", "CAPACITY", "ZONES", "PODS", "CPU", "MEMORY", "$/H EACH"],
-    rows,
+    rows: listed(rows),
   };
 }
 
@@ -103,7 +103,7 @@ function nodeTable({ existingNodes }: TimedPlan): Table {
 }
 
 /** Pods with one and the same reason share a row; every pool that a reason speaks of has a line of its own. */
-function refusalTable(refusals: readonly Refusal[]): Table {
+export function refusalTable(refusals: readonly Refusal[]): Table {
   const groups = Map.groupBy(refusals, ({ code, reason }) => `${code}\n${reason}`);
   const rows = [...groups.values()].flatMap((group) => {
     const [first] = group;

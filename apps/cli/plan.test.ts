@@ -240,7 +240,7 @@ describe("karpenter plan", () => {
   });
 
   const wrong: [string, string[], string][] = [
-    ["no file", [], "KARP_BAD_FLAG"],
+    ["no file, and no cluster", [], "KARP_NO_CLUSTER"],
     ["an unknown flag", ["--colour"], "KARP_BAD_FLAG"],
     ["an unknown format", ["-f", "pool.yaml", "-o", "xml"], "KARP_BAD_FLAG"],
     ["a time that is none", ["-f", "pool.yaml", "--now", "soon"], "KARP_BAD_FLAG"],

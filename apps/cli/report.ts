@@ -34,6 +34,23 @@ export function dollars(amount: number): string {
   return `$${amount.toFixed(4)}`;
 }
 
+/** With its sign, to one decimal. */
+export function signed(amount: number): string {
+  return `${amount >= 0 ? "+" : "-"}${Math.abs(amount).toFixed(1)}`;
+}
+
+/** A span of time in its two largest units: "3 h 20 min". */
+export function span(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const [hours, restMinutes] = [Math.floor(minutes / 60), minutes % 60];
+  if (hours < 24) return restMinutes === 0 ? `${hours} h` : `${hours} h ${restMinutes} min`;
+  const [days, restHours] = [Math.floor(hours / 24), hours % 24];
+  return restHours === 0 ? `${days} d` : `${days} d ${restHours} h`;
+}
+
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
