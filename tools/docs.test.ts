@@ -10,6 +10,7 @@ import type { Io } from "../apps/cli/io.ts";
 import { planCommand } from "../apps/cli/plan.ts";
 import { snapshotCommand } from "../apps/cli/snapshot/snapshot.ts";
 import { playgroundCommand } from "../apps/playground/playground.ts";
+import { eventsMarkdown, gatesMarkdown, metricsMarkdown, settingsMarkdown } from "./reference-tables.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 const pages = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"], {
@@ -127,6 +128,25 @@ describe("docs/commands shows real output", () => {
       shows(page, `npx karpenter ${command}`, await outputOf((io) => run(args, io)));
     });
   }
+});
+
+/** What stands between the markers of a page comes from the product's own tables; UPDATE_DOCS=1 writes it. */
+function isGenerated(page: string, name: string, markdown: string): void {
+  const text = readFileSync(root + page, "utf8");
+  const marker = `<!-- generated: ${name} -->\n`;
+  const start = text.indexOf(marker) + marker.length;
+  const end = text.indexOf("<!-- end -->", start);
+  assert.ok(text.includes(marker) && end > 0, `${page} has the markers of "${name}"`);
+  const wanted = `${markdown}\n`;
+  if (process.env["UPDATE_DOCS"] === "1") writeFileSync(root + page, text.slice(0, start) + wanted + text.slice(end));
+  else assert.equal(text.slice(start, end), wanted, "UPDATE_DOCS=1 npm test -- tools/docs.test.ts writes it anew");
+}
+
+describe("reference pages come from the product's tables", () => {
+  it("settings", () => isGenerated("docs/settings.md", "settings", settingsMarkdown()));
+  it("feature gates", () => isGenerated("docs/settings.md", "gates", gatesMarkdown()));
+  it("metrics", () => isGenerated("docs/metrics.md", "metrics", metricsMarkdown()));
+  it("events", () => isGenerated("docs/metrics.md", "events", eventsMarkdown()));
 });
 
 describe("docs/planner.md shows real output", () => {

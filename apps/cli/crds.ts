@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { stringify } from "yaml";
 import { crdOf } from "../../src/model/resources/crd.ts";
-import { CUSTOM_RESOURCES } from "../../src/model/resources/custom-resources.ts";
+import { CUSTOM_RESOURCES, type CustomResource } from "../../src/model/resources/custom-resources.ts";
 import { readFlags } from "./flags.ts";
 import { EXIT, type Io } from "./io.ts";
 import { cannotWrite, makeFolder } from "./make-folder.ts";
@@ -29,7 +29,7 @@ export async function crdsCommand(args: string[], io: Io): Promise<number> {
     return EXIT.fine;
   }
   const documents = CUSTOM_RESOURCES.map((resource) => ({
-    file: `${resource.kind.group}_${resource.kind.plural}.yaml`,
+    file: definitionFile(resource),
     text: yamlOf(crdOf(resource)),
   }));
   if (flags.out === "-") io.out(documents.map(({ text }) => text).join(""));
@@ -37,8 +37,12 @@ export async function crdsCommand(args: string[], io: Io): Promise<number> {
   return EXIT.fine;
 }
 
+export function definitionFile({ kind: { group, plural } }: Pick<CustomResource, "kind">): string {
+  return `${group}_${plural}.yaml`;
+}
+
 /** Long patterns and rules stay on one line: folded ones are hard to read and to compare. */
-function yamlOf(crd: unknown): string {
+export function yamlOf(crd: unknown): string {
   return `---\n${stringify(crd, { lineWidth: 0, aliasDuplicateObjects: false })}`;
 }
 

@@ -41,6 +41,12 @@ const failures: ReadonlySet<string> = new Set([
   "KARP_PLAYGROUND_RUNS",
   "KARP_API_REFUSED",
   "KARP_API_UNREACHABLE",
+  "KARP_NO_ANSWER",
+  "KARP_UNAUTHORIZED",
+  "KARP_OLD_API_SERVER",
+  "KARP_MISSING_KINDS",
+  "KARP_MISSING_PERMISSIONS",
+  "KARP_OTHER_CONTROLLER",
 ]);
 
 const io: Io = {

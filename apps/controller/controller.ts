@@ -2,20 +2,25 @@ import { randomInt } from "node:crypto";
 import { hostname } from "node:os";
 import process from "node:process";
 import manifest from "../../package.json" with { type: "json" };
+import { permissionsOf } from "../../src/act/permissions.ts";
 import { InvariantError } from "../../src/base/errors.ts";
 import { Random } from "../../src/base/random.ts";
-import { connect } from "../../src/kube/connect.ts";
+import { type Connection, connect } from "../../src/kube/connect.ts";
+import { preflight } from "../../src/kube/preflight.ts";
 import { realClock } from "../../src/kube/real-clock.ts";
 import { withSchedulerConfig } from "../../src/kube/scheduler-config.ts";
+import { type Kind, NODE_CLAIMS, NODE_POOLS } from "../../src/model/kinds.ts";
 import { asksForHelp, parseSettings, type Settings, settingsHelp } from "../../src/model/settings.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import type { Metrics } from "../../src/ports/telemetry.ts";
 import { uuidFrom } from "../../src/runtime/uuid.ts";
 import { serveEndpoints } from "../../src/telemetry/http-endpoints.ts";
 import { lateMetrics } from "../../src/telemetry/late-metrics.ts";
 import { openLogSinks } from "../../src/telemetry/log-sinks.ts";
+import { processMetrics } from "../../src/telemetry/process-metrics.ts";
 import { EXIT, type Io } from "../cli/io.ts";
 import { type Product, startProduct } from "./product.ts";
-import { cloudOf } from "./provider.ts";
+import { type Cloud, cloudOf } from "./provider.ts";
 
 /** `karpenter controller`: runs against the cluster of the kubeconfig or, in a pod, the pod's own. */
 export async function controllerCommand(args: string[], io: Io): Promise<number> {
@@ -31,27 +36,32 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
   const build = { version: manifest.version, goversion: `node-${process.version}`, goarch: process.arch };
   // The registry is made with the product, after the connection whose requests it counts.
   let registry: Metrics | undefined;
-  const { api, namespace, caBundle, close } = await connect({
+  const connection = await connect({
     env: io.env,
     clock,
     random: random.fork("kube"),
     version: build.version,
     metrics: lateMetrics(() => registry),
   });
+  const namespace = io.env["SYSTEM_NAMESPACE"] ?? connection.namespace;
+  const { caBundle } = connection;
   const cloud = await cloudOf({ settings, env: io.env, clock, version: build.version, caBundle });
+  const notes = await lookAhead({ connection, cloud, settings, namespace, clock });
   const product = startProduct({
     settings,
-    api,
+    notes,
+    api: connection.api,
     build,
     provider: (limited, telemetry) => cloud.provider(limited, telemetry),
     clock,
     random,
     writeLog: (line) => sinks.write(line),
     identity: `${hostname()}_${uuidFrom(random)}`,
-    namespace: io.env["SYSTEM_NAMESPACE"] ?? namespace,
+    namespace,
     onFatal: (why) => ended.resolve(why),
   });
   registry = product.metrics;
+  product.metrics.beforeExposition(processMetrics(product.metrics, clock));
   const endpoints = await endpointsOf(settings, product);
   const onSignal = (): void => ended.resolve("signal");
   process.once("SIGINT", onSignal);
@@ -60,13 +70,29 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
   const isClean = await product.stop();
   await endpoints.close();
   cloud.close();
-  await close();
+  await connection.close();
   if (why instanceof InvariantError) throw why;
   if (why === "leadership lost") io.err("KARP_LEADERSHIP_LOST: another process has the Lease now; this one ends\n");
   if (why === "clock jumped")
     io.err("KARP_CLOCK_JUMPED: the machine's clock has jumped; this process ends and begins anew\n");
   sinks.close();
   return why === "signal" && isClean ? EXIT.fine : EXIT.failure;
+}
+
+type Start = { connection: Connection; cloud: Cloud; settings: Settings; namespace: string; clock: Clock };
+
+/** What can never work shows at the start. */
+async function lookAhead({ connection, cloud, settings, namespace, clock }: Start): Promise<readonly string[]> {
+  const { leaderElectionName: name, leaderElectionNamespace } = settings;
+  const lease = { name, namespace: leaderElectionNamespace === "" ? namespace : leaderElectionNamespace };
+  const hasDefaultSpread = (settings.defaultSpread ?? []).length > 0;
+  return await preflight({
+    api: connection.api,
+    clock,
+    kinds: [NODE_POOLS as Kind, NODE_CLAIMS as Kind, cloud.nodeClass],
+    permissions: [...permissionsOf({ nodeClasses: [cloud.nodeClass], hasDefaultSpread, lease }), ...cloud.permissions],
+    lease,
+  });
 }
 
 async function endpointsOf(settings: Settings, product: Product): ReturnType<typeof serveEndpoints> {

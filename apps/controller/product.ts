@@ -1,4 +1,4 @@
-import { type Operator, startOperator } from "../../src/act/operator.ts";
+import { mirrorFor, type Operator, startOperator } from "../../src/act/operator.ts";
 import type { InvariantError } from "../../src/base/errors.ts";
 import type { Random } from "../../src/base/random.ts";
 import { WELL_KNOWN_LABELS } from "../../src/model/labels.ts";
@@ -35,6 +35,8 @@ export type ProductOptions = {
   searchSteps?: number;
   /** Other rules for underutilized nodes than our own: for comparison. */
   consolidation?: ConsolidationPolicy;
+  /** What the log says first. */
+  notes?: readonly string[];
   /** What is running, for logs and metrics. */
   build?: { version: string; goversion: string; goarch: string; commit?: string };
   /** Nothing more can be done by this process: it must end. */
@@ -45,7 +47,7 @@ export type ProductOptions = {
 export type Product = {
   readonly metrics: MetricsRegistry;
   isLeader(): boolean;
-  /** The mirror is complete, or this process is a standby that needs none. */
+  /** The mirror is complete, or this process is a standby without one. */
   isReady(): boolean;
   /** Present while it leads. */
   readonly operator: Operator | undefined;
@@ -58,12 +60,7 @@ export function startProduct(options: ProductOptions): Product {
   const { settings, clock, random, identity } = options;
   let lease: LeaderLease | undefined;
   const isLeader = (): boolean => lease?.isLeader() ?? settings.disableLeaderElection;
-  const log = createLog({
-    level: settings.logLevel,
-    write: options.writeLog,
-    clock,
-    ...(options.build?.commit === undefined ? {} : { commit: options.build.commit }),
-  });
+  const log = logOf(options);
   const limit = { qps: settings.kubeClientQps, burst: settings.kubeClientBurst, clock };
   const api = fencedApi(rateLimitedApi(options.api, limit), isLeader);
   const events = createEvents({ api, clock, random: random.fork("events"), log });
@@ -76,8 +73,14 @@ export function startProduct(options: ProductOptions): Product {
   });
   registry = metrics;
   let operator: Operator | undefined;
+  const isWarm = !settings.disableControllerWarmup && !settings.disableLeaderElection;
+  // A standby that has seen the cluster before it leads takes over at once.
+  let standby = isWarm ? mirrorFor({ api, clock, random: random.fork("standby"), log, provider, settings }) : undefined;
   const work = (): void => {
+    const mirror = standby;
+    standby = undefined;
     operator = startOperator({
+      ...(mirror === undefined ? {} : { mirror }),
       api,
       provider,
       clock,
@@ -94,7 +97,6 @@ export function startProduct(options: ProductOptions): Product {
   };
   metrics.beforeExposition(() => operator?.refreshMetrics());
   if (options.build !== undefined) metrics.gauge("karpenter_build_info", 1, options.build);
-  for (const warning of settings.warnings) log.info("a setting has no effect", { warning });
 
   if (settings.disableLeaderElection) work();
   else {
@@ -119,7 +121,7 @@ export function startProduct(options: ProductOptions): Product {
   return {
     metrics,
     isLeader,
-    isReady: () => operator?.mirror.isSynced() ?? !isLeader(),
+    isReady: () => (operator?.mirror ?? standby)?.isSynced() ?? !isLeader(),
     get operator() {
       return operator;
     },
@@ -129,10 +131,22 @@ export function startProduct(options: ProductOptions): Product {
         log,
         graceMs: settings.shutdownGraceMs,
         steps: [
-          { name: "controllers", run: async () => operator?.stop() },
+          { name: "controllers", run: async () => (operator ?? standby)?.stop() },
           { name: "events", run: () => events.stop() },
           { name: "lease", run: async () => lease?.stop() },
         ],
       }),
   };
+}
+
+function logOf({ settings, writeLog, clock, build, notes = [] }: ProductOptions): Log {
+  const log = createLog({
+    level: settings.logLevel,
+    write: writeLog,
+    clock,
+    ...(build?.commit === undefined ? {} : { commit: build.commit }),
+  });
+  for (const note of notes) log.info(note);
+  for (const warning of settings.warnings) log.info("a setting has no effect", { warning });
+  return log;
 }

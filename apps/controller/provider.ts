@@ -1,8 +1,10 @@
 import { UserError } from "../../src/base/errors.ts";
+import { EC2_NODE_CLASSES, type Kind, KWOK_NODE_CLASSES, NODES } from "../../src/model/kinds.ts";
 import type { Settings } from "../../src/model/settings.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { CloudProvider } from "../../src/ports/cloud-provider.ts";
 import type { KubeApi } from "../../src/ports/kube-api.ts";
+import type { Permission } from "../../src/ports/permission.ts";
 import { type AwsApi, AwsError } from "../../src/providers/aws/aws-api.ts";
 import { awsProvider } from "../../src/providers/aws/provider.ts";
 import { explained } from "../../src/providers/aws/pure/permissions.ts";
@@ -21,7 +23,14 @@ export type ProviderSource = {
   caBundle?: string | undefined;
 };
 /** The cloud that the settings name; made when the API is there. */
-export type Cloud = { provider(api: KubeApi, telemetry: Telemetry): CloudProvider; close(): void };
+export type Cloud = {
+  provider(api: KubeApi, telemetry: Telemetry): CloudProvider;
+  /** The kind of its node classes. */
+  nodeClass: Kind;
+  /** What it does in the cluster's API beside reading its node classes. */
+  permissions: readonly Permission[];
+  close(): void;
+};
 
 /**
  * With a cluster's name EC2, otherwise fake nodes: of the given file of types, else of the region's.
@@ -35,7 +44,15 @@ function fakeCloud({ settings, env, clock }: ProviderSource): Cloud {
   const { instanceTypesFilePath: path } = settings;
   const instanceTypes =
     path === "" ? catalogueInstanceTypes(regionOf(env) ?? "us-east-1") : readInstanceTypesFile(path);
-  return { provider: (api) => kwokProvider({ api, clock, instanceTypes }), close: () => undefined };
+  return {
+    provider: (api) => kwokProvider({ api, clock, instanceTypes }),
+    nodeClass: KWOK_NODE_CLASSES as Kind,
+    permissions: [
+      { kind: NODES as Kind, verbs: ["create"] },
+      { kind: KWOK_NODE_CLASSES as Kind, verbs: ["get"] },
+    ],
+    close: () => undefined,
+  };
 }
 
 async function ec2Cloud({ settings, env, clock, version, caBundle }: ProviderSource): Promise<Cloud> {
@@ -55,6 +72,11 @@ async function ec2Cloud({ settings, env, clock, version, caBundle }: ProviderSou
   const ports = { aws, clock, region, ...(caBundle === undefined ? {} : { caBundle }) };
   return {
     provider: (kube, telemetry) => ec2Provider(settings, { ...ports, ...telemetry, kube }),
+    nodeClass: EC2_NODE_CLASSES as Kind,
+    permissions: [
+      { kind: EC2_NODE_CLASSES as Kind, verbs: ["get", "patch"] },
+      { kind: EC2_NODE_CLASSES as Kind, verbs: ["patch"], subresource: "status" },
+    ],
     close: () => aws.close(),
   };
 }

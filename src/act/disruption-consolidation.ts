@@ -8,6 +8,7 @@ import type { Snapshot } from "../snapshot/snapshot.ts";
 import type { DisruptionQueue } from "./disruption-queue.ts";
 import { reportApproved, reportConsolidation } from "./disruption-report.ts";
 import { refreshCluster, startCommand } from "./disruption-start.ts";
+import { observeEvaluation } from "./evaluation-time.ts";
 import type { Needs } from "./ports.ts";
 import { snapshotNow } from "./snapshot-now.ts";
 
@@ -63,7 +64,7 @@ export class ConsolidationMethod {
     const plan = this.#policy.plan(snapshot, this.#options(queue, about));
     const labels = { reason: "underutilized", consolidation_type: plan.moves[0]?.command.consolidationType ?? "multi" };
     const seconds = (clock.nowMs() - startMs) / SECOND_MS;
-    metrics.observe("karpenter_voluntary_disruption_decision_evaluation_duration_seconds", seconds, labels);
+    observeEvaluation(metrics, seconds, labels);
     reportConsolidation(this.#needs, plan);
     const untilMs = nowMs + Math.min(STALE_MS, plan.nextMs);
     this.#quiet = plan.moves.length === 0 ? { picture, untilMs } : undefined;

@@ -15,6 +15,7 @@ import type { Snapshot } from "../snapshot/snapshot.ts";
 import type { DisruptionQueue, QueueResult } from "./disruption-queue.ts";
 import { reportDrift } from "./disruption-report.ts";
 import { refreshCluster, startCommand } from "./disruption-start.ts";
+import { observeEvaluation } from "./evaluation-time.ts";
 import type { Needs } from "./ports.ts";
 import { snapshotNow } from "./snapshot-now.ts";
 import { patchObject } from "./write.ts";
@@ -101,7 +102,7 @@ export class DriftMethod {
     }
     const labels = { reason: "drifted", consolidation_type: "" };
     const seconds = (clock.nowMs() - startMs) / 1_000;
-    metrics.observe("karpenter_voluntary_disruption_decision_evaluation_duration_seconds", seconds, labels);
+    observeEvaluation(metrics, seconds, labels);
     return { snapshot, plan };
   }
 

@@ -1,6 +1,7 @@
 import { settleAll } from "../base/settle-all.ts";
 import type { Node } from "../model/core.ts";
 import { NODE_CLAIMS, NODES, PODS } from "../model/kinds.ts";
+import { DISRUPTION_REASON_ANNOTATION } from "../model/labels.ts";
 import { keyOf } from "../model/object.ts";
 import { indexBudgets, isCurrentlyReschedulable } from "../model/pod-disruption-budgets.ts";
 import { isReschedulable } from "../model/pod-predicates.ts";
@@ -32,7 +33,9 @@ export async function markNode(needs: Needs, candidate: Candidate, command: Disr
   const { reason } = command;
   try {
     const taints = mergeTaints(node.spec.taints ?? [], [DISRUPTED_TAINT]);
-    await patchObject(needs, NODES, node, { ...node, spec: { ...node.spec, taints } });
+    const annotations = { ...node.metadata.annotations, [DISRUPTION_REASON_ANNOTATION]: reason };
+    const metadata = { ...node.metadata, annotations };
+    await patchObject(needs, NODES, node, { ...node, metadata, spec: { ...node.spec, taints } });
     for (const pod of await listAll(api, PODS, { fieldSelector: `spec.nodeName=${name}` })) mirror.remember(pod);
     if (!holdsStill(needs, name, claim, command)) return false;
     const message = storyOf(command, candidate);
@@ -80,7 +83,9 @@ export async function releaseForgotten(needs: Needs, underway: ReadonlySet<strin
 async function release(needs: Needs, claim: NodeClaim, node: Node | undefined): Promise<void> {
   if (node !== undefined && node.metadata.deletionTimestamp === undefined) {
     const taints = (node.spec.taints ?? []).filter((taint) => !isSameTaint(taint, DISRUPTED_TAINT));
-    await patchObject(needs, NODES, node, { ...node, spec: { ...node.spec, taints } });
+    const { [DISRUPTION_REASON_ANNOTATION]: _, ...annotations } = node.metadata.annotations ?? {};
+    const metadata = { ...node.metadata, annotations };
+    await patchObject(needs, NODES, node, { ...node, metadata, spec: { ...node.spec, taints } });
   }
   if (findCondition(claim, "DisruptionReason") === undefined) return;
   const conditions = clearCondition(claim, NODE_CLAIM_CONDITIONS, "DisruptionReason");

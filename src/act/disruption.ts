@@ -19,6 +19,7 @@ import { keepPauses } from "./disruption-pause.ts";
 import { DisruptionQueue, type QueueResult } from "./disruption-queue.ts";
 import { reportBudgets, reportWhyKept } from "./disruption-report.ts";
 import { refreshCluster, startCommand } from "./disruption-start.ts";
+import { observeEvaluation } from "./evaluation-time.ts";
 import type { Needs } from "./ports.ts";
 import { refreshSurging } from "./surge.ts";
 
@@ -248,10 +249,7 @@ class Disruption implements Controller {
   }
 
   #observeDuration(ms: number): void {
-    this.#needs.metrics.observe("karpenter_voluntary_disruption_decision_evaluation_duration_seconds", ms / SECOND_MS, {
-      reason: "empty",
-      consolidation_type: "empty",
-    });
+    observeEvaluation(this.#needs.metrics, ms / SECOND_MS, { reason: "empty", consolidation_type: "empty" });
   }
 }
 

@@ -36,6 +36,8 @@ import { StatusObserver } from "./status-observer.ts";
 
 /** Everything Karpenter does, on the given ports. */
 export type OperatorOptions = Omit<Needs, "mirror" | "memory"> & {
+  /** One that a standby has kept up to date; the operator ends it. Default: a new one. */
+  mirror?: Mirror;
   /** A law of the program is broken: the process must end. Nothing new is started after this call. */
   onFatal?(error: InvariantError): void;
   /** The machine's clock has jumped: the process must end. What it remembers with a time is wrong. */
@@ -54,17 +56,10 @@ export type Operator = {
 };
 
 /** Starts the mirror and all controllers. They begin to work when the mirror is complete. */
-export function startOperator({ onFatal, onClockJump, ...ports }: OperatorOptions): Operator {
-  const { api, clock, random, log, metrics, provider, settings } = ports;
+export function startOperator({ onFatal, onClockJump, mirror: warm, ...ports }: OperatorOptions): Operator {
+  const mirror = warm ?? mirrorFor(ports);
+  const { clock, random, log, metrics, settings } = ports;
   const memory = new ActMemory();
-  const mirror = startMirror({
-    api,
-    clock,
-    random: random.fork("mirror"),
-    log,
-    nodeClasses: provider.nodeClasses,
-    hasDefaultSpread: (settings.defaultSpread ?? []).length > 0,
-  });
   const needs: Needs = { ...ports, mirror, memory };
   const isObserved = !settings.disableClusterStateObservability;
   const observers = isObserved ? { status: new StatusObserver(needs), pods: podObserver(needs) } : undefined;
@@ -106,6 +101,25 @@ export function startOperator({ onFatal, onClockJump, ...ports }: OperatorOption
       await mirror.stop();
     },
   };
+}
+
+/** The picture of the cluster that the controllers need. */
+export function mirrorFor({
+  api,
+  clock,
+  random,
+  log,
+  provider,
+  settings,
+}: Pick<Needs, "api" | "clock" | "random" | "log" | "provider" | "settings">): Mirror {
+  return startMirror({
+    api,
+    clock,
+    random: random.fork("mirror"),
+    log,
+    nodeClasses: provider.nodeClasses,
+    hasDefaultSpread: (settings.defaultSpread ?? []).length > 0,
+  });
 }
 
 function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[] {

@@ -1,9 +1,12 @@
 import { parseTime, SECOND_MS } from "../base/time.ts";
 import type { Pod } from "../model/core.ts";
-import { WELL_KNOWN_LABELS } from "../model/labels.ts";
-import { isOwnedByDaemonSet } from "../model/pod-predicates.ts";
+import { NODE_POOL_LABEL, WELL_KNOWN_LABELS } from "../model/labels.ts";
+import type { KubeObject } from "../model/object.ts";
+import { isOwnedByDaemonSet, isProvisionable } from "../model/pod-predicates.ts";
 import { podRequests } from "../model/pod-requests.ts";
+import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { addResources, parseResources, type Resources, subtractResources } from "../model/resources.ts";
+import { isTrue } from "../plan/lifecycle/conditions.ts";
 import type { StateNode } from "../snapshot/snapshot.ts";
 import { stateNodesOf } from "../snapshot/state-nodes.ts";
 import type { Needs } from "./ports.ts";
@@ -26,6 +29,7 @@ export function refreshStateMetrics(needs: Needs): void {
   const states = stateNodesOf(mirror.view(), memory.snapshot(clock.nowMs()));
   refreshNodes(needs, states);
   refreshPools(needs);
+  refreshCounts(needs);
   needs.metrics.gauge("karpenter_cluster_state_node_count", states.length);
   needs.metrics.gauge("karpenter_cluster_state_synced", mirror.isSynced() ? 1 : 0);
   needs.metrics.gauge("karpenter_cluster_state_unsynced_time_seconds", mirror.unsyncedMs() / SECOND_MS);
@@ -78,6 +82,51 @@ function refreshPools({ mirror, metrics, memory }: Needs): void {
     show("karpenter_nodepools_usage", parseResources(status?.resources));
     metrics.gauge("karpenter_nodepools_cost_total", memory.pricePerHourOf(nodepool), { nodepool });
   }
+}
+
+const PHASES = ["Pending", "Registered", "Initialized", "Terminating"] as const;
+
+/** What guides to Karpenter count and alert on. A pool without nodes has its zeros: only then can an alert fire. */
+function refreshCounts({ mirror, metrics }: Needs): void {
+  const { nodePools, nodeClaims, nodes, unboundPods, pods } = mirror.live;
+  for (const name of ["karpenter_nodes_total", "karpenter_nodeclaims_total"]) metrics.forget(name, {});
+  const pools = [...nodePools.keys()];
+  const nodesOf = countBy(
+    [...nodes.values()].map(poolOf).filter((pool) => pool !== ""),
+    pools,
+  );
+  for (const [nodepool, count] of nodesOf) metrics.gauge("karpenter_nodes_total", count, { nodepool });
+  const claimsOf = countBy(
+    [...nodeClaims.values()].map((claim) => `${poolOf(claim)}/${phaseOf(claim)}`),
+    pools.flatMap((pool) => PHASES.map((phase) => `${pool}/${phase}`)),
+  );
+  for (const [key, count] of claimsOf) {
+    const [nodepool = "", phase = ""] = key.split("/");
+    metrics.gauge("karpenter_nodeclaims_total", count, { nodepool, phase });
+  }
+  let waiting = 0;
+  for (const key of unboundPods) {
+    const pod = pods.get(key);
+    if (pod !== undefined && isProvisionable(pod)) waiting += 1;
+  }
+  metrics.gauge("karpenter_provisioner_scheduling_queue_depth", waiting);
+}
+
+function poolOf({ metadata }: KubeObject): string {
+  return metadata.labels?.[NODE_POOL_LABEL] ?? "";
+}
+
+function phaseOf(claim: NodeClaim): (typeof PHASES)[number] {
+  if (claim.metadata.deletionTimestamp !== undefined) return "Terminating";
+  if (isTrue(claim, "Initialized")) return "Initialized";
+  return isTrue(claim, "Registered") ? "Registered" : "Pending";
+}
+
+/** How often each key is there; the expected ones also when they are not. */
+function countBy(keys: readonly string[], expected: readonly string[]): Map<string, number> {
+  const counts = new Map(expected.map((key) => [key, 0]));
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return counts;
 }
 
 function nodeLabels(state: StateNode, keys: readonly string[]): Record<string, string> {

@@ -41,6 +41,8 @@ export const SURGE_ANNOTATION = "karpenter.sh/surge";
 
 export const TERMINATION_FINALIZER = "karpenter.sh/termination";
 
+/** On a Node, beside the disrupted taint: why it goes. */
+export const DISRUPTION_REASON_ANNOTATION = "karpenter.sh/disruption-reason";
 export const DISRUPTED_TAINT_KEY = "karpenter.sh/disrupted";
 export const UNREGISTERED_TAINT_KEY = "karpenter.sh/unregistered";
 

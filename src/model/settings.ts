@@ -29,7 +29,7 @@ export function parseSettings({ argv, env }: { argv: readonly string[]; env: Env
     values[key] = settle({ row, flagText: given.get(row.flag), variableText: env[row.variable], mistakes, warnings });
   }
   const settings = { ...(values as SettingValues), warnings };
-  if (mistakes.length === 0) refuseImpossible(settings, mistakes);
+  refuseImpossible(settings, mistakes);
   if (mistakes.length > 0) throw problemOf(mistakes);
   return settings;
 }

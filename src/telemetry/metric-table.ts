@@ -84,6 +84,8 @@ const CLAIMS_AND_NODES: readonly MetricSpec[] = [
     "From a NodeClaim's deletion timestamp until its finalizer is removed.",
     growing(1, 2, 12),
   ),
+  gauge("karpenter_nodeclaims_total", "nodepool phase", "NodeClaims: Pending, Registered, Initialized or Terminating."),
+  gauge("karpenter_nodes_total", "nodepool", "Nodes of a NodePool, also of one that has none."),
   counter("karpenter_nodes_created_total", "nodepool zone", "Nodes that registered."),
   counter("karpenter_nodes_terminated_total", "nodepool zone", "Nodes whose finalizer was removed."),
   summary(
@@ -144,6 +146,12 @@ const DISRUPTION: readonly MetricSpec[] = [
     "karpenter_voluntary_disruption_decision_evaluation_duration_seconds",
     "reason consolidation_type",
     "Time to evaluate one method of disruption.",
+    DURATIONS,
+  ),
+  histogram(
+    "karpenter_disruption_evaluation_duration_seconds",
+    "reason consolidation_type",
+    "The same under the name that guides alert on.",
     DURATIONS,
   ),
   counter(
@@ -262,6 +270,7 @@ const SCHEDULER: readonly MetricSpec[] = [
     "Pods that the present plan has not placed yet.",
   ),
   gauge("karpenter_scheduler_unfinished_work_seconds", "controller scheduling_id", "Age of the plan in the making."),
+  gauge("karpenter_provisioner_scheduling_queue_depth", "", "Pods that wait for a node now."),
   gauge("karpenter_scheduler_ignored_pods_count", "", "Pods that are left out because they cannot be valid."),
   gauge("karpenter_scheduler_unschedulable_pods_count", "controller", "Pods that the last plan had no place for."),
   gauge(
@@ -311,6 +320,9 @@ const RUNTIME: readonly MetricSpec[] = [
   histogram("workqueue_work_duration_seconds", "name controller", "Time a worker spends on a key.", QUEUE_DURATIONS),
   gauge("workqueue_unfinished_work_seconds", "name controller", "Age of all work in progress, added up."),
   gauge("workqueue_longest_running_processor_seconds", "name controller", "Age of the oldest work in progress."),
+  counter("process_cpu_seconds_total", "", "Processor time of this process."),
+  gauge("process_resident_memory_bytes", "", "Memory of this process."),
+  gauge("process_start_time_seconds", "", "When this process began, in seconds since 1970."),
   gauge("leader_election_master_status", "name", "1 while this process leads, 0 while it stands by."),
   { ...counter("certwatcher_read_certificate_total", "", "Always 0: there is no certificate to read."), presets: [{}] },
   {

@@ -9,14 +9,8 @@ import type { KubeApi } from "../../src/ports/kube-api.ts";
 import { type ApiServer, createApiServer } from "../../src/simulation/api-server/api-server.ts";
 import { type ServedApi, serveApi } from "../../src/simulation/api-server/http/serve-api.ts";
 import { VirtualClock } from "../../src/simulation/clock/virtual-clock.ts";
-import { deleteCases } from "./delete-cases.ts";
-import { patchCases } from "./patch-cases.ts";
-import { readCases } from "./read-cases.ts";
-import type { Case } from "./side.ts";
-import { watchCases } from "./watch-cases.ts";
-import { writeCases } from "./write-cases.ts";
+import { kubeApiCases } from "./cases.ts";
 
-const kubeApiCases: readonly Case[] = [...readCases, ...writeCases, ...patchCases, ...deleteCases, ...watchCases];
 const HISTORY_EVENTS_MAX = 400;
 
 type Simulated = { server: ApiServer; clock: VirtualClock };

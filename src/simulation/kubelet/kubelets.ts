@@ -1,12 +1,12 @@
 import type { Random } from "../../base/random.ts";
 import { formatMicroTime, MINUTE_MS } from "../../base/time.ts";
 import type { Node, Pod } from "../../model/core.ts";
-import { CSI_NODES, LEASES, NODES, PODS } from "../../model/kinds.ts";
-import { keyOf } from "../../model/object.ts";
+import { CSI_NODES, type Kind, LEASES, NODES, PODS } from "../../model/kinds.ts";
+import { type Draft, type KubeObject, keyOf } from "../../model/object.ts";
 import type { Clock } from "../../ports/clock.ts";
-import { ApiError, isAlreadyExists } from "../../ports/kube-api.ts";
+import { ApiError, type DeleteOptions, isAlreadyExists, type Ref } from "../../ports/kube-api.ts";
 import type { ClusterState } from "../cache/cluster-state.ts";
-import { type ClusterWriter, refOf } from "../cache/cluster-writer.ts";
+import { refOf } from "../cache/cluster-writer.ts";
 import type { RecordEvent } from "../cache/event-recorder.ts";
 import { NODE_LEASE_NAMESPACE } from "../workloads/node-lifecycle-controller.ts";
 import { isFinished } from "../workloads/pods.ts";
@@ -40,11 +40,21 @@ const FAKE_NODE_LABEL = "kwok.x-k8s.io/node";
 /** Its value makes a pod outlive SIGTERM: the seconds it takes to end, up to its grace period. */
 const STOP_SECONDS_ANNOTATION = "simulation/stop-seconds";
 
+/** What kubelets see of the cluster. */
+export type KubeletState = Pick<ClusterState, "of" | "podsOn">;
+/** How kubelets write: in process at once, with refusals as exceptions; over HTTP by and by. */
+export type KubeletWriter = {
+  create<T extends KubeObject>(kind: Kind<T>, object: Draft<T>): unknown;
+  patch<T extends KubeObject>(kind: Kind<T>, ref: Ref, body: unknown): unknown;
+  patchStatus<T extends KubeObject>(kind: Kind<T>, ref: Ref, status: unknown): unknown;
+  delete(kind: Kind, ref: Ref, options?: DeleteOptions): unknown;
+};
+
 type Needs = {
   clock: Clock;
   random: Random;
-  state: ClusterState;
-  writer: ClusterWriter;
+  state: KubeletState;
+  writer: KubeletWriter;
   recordEvent: RecordEvent;
   logs: ContainerLogs;
   options: KubeletOptions;
