@@ -1,5 +1,7 @@
 import { Random } from "../src/base/random.ts";
 import { MINUTE_MS } from "../src/base/time.ts";
+import { leftInAccount } from "../src/simulation/checks/account.ts";
+import type { World } from "../src/simulation/world/world.ts";
 import { type WorldOptions, worldOf } from "./simulated-world.ts";
 
 export type SeedResult = {
@@ -12,6 +14,8 @@ export type SeedResult = {
 
 const QUIET_AFTER_MS = 60 * MINUTE_MS;
 /** A world in which less happened than this proves nothing. */
+/** Unused launch templates are looked for every few minutes. */
+const TIDY_MS = 20 * MINUTE_MS;
 const LEAST = { claims: 3, calls: 300, lines: 200 };
 
 /** Two simulated hours of faults and deeds, then peace: all judges, and what has to hold in the end. */
@@ -30,6 +34,7 @@ export async function runSeed(seed: number, more: Omit<WorldOptions, "seed"> = {
     const left = world.boughtNodes();
     if (left.length > 0) failures.push(`${left.length} empty nodes stay: ${left.slice(0, 3).join(" ")}`);
     const startMs = world.startMs;
+    failures.push(...(await leftAfterAll(world)));
     for (const { atMs, judge, what } of world.violations())
       failures.push(`${judge} at ${(atMs - startMs) / 1_000} s: ${what}`);
     const numbers = world.numbers();
@@ -41,4 +46,13 @@ export async function runSeed(seed: number, more: Omit<WorldOptions, "seed"> = {
   } finally {
     world.stop();
   }
+}
+
+/** What is left in a world's account when its pools and classes have been deleted. */
+async function leftAfterAll(world: World): Promise<string[]> {
+  const { ec2 } = world;
+  if (ec2 === undefined) return [];
+  world.takeDown();
+  await world.clock.runFor(TIDY_MS);
+  return leftInAccount(ec2).map((what) => `${what} stays`);
 }

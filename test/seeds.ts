@@ -5,7 +5,7 @@ import { runSeed, type SeedResult } from "./seed-run.ts";
 
 /*
  * Runs simulated worlds: `node test/seeds.ts --from 1 --count 300`, each in a second or less, on all cores.
- * `--seed N --history` tells one world's story. Exits with 1 when a world fails.
+ * `--seed N --history` tells one world's story. With `--ec2` nodes are instances of a simulated EC2. Exits with 1 when a world fails.
  */
 
 const { values } = parseArgs({
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     jobs: { type: "string", default: String(availableParallelism()) },
     seed: { type: "string" },
     history: { type: "boolean", default: false },
+    ec2: { type: "boolean", default: false },
     child: { type: "boolean", default: false },
   },
 });
@@ -41,7 +42,7 @@ async function runAll(first: number, end: number, step: number): Promise<void> {
 
 async function attempt(seed: number): Promise<SeedResult> {
   try {
-    return await runSeed(seed);
+    return await runSeed(seed, { onEc2: values.ec2 });
   } catch (e) {
     const text = e instanceof Error ? (e.stack ?? e.message) : String(e);
     const numbers = { claims: 0, calls: 0, lives: 0, lines: 0, usd: 0 };
@@ -76,7 +77,15 @@ function runChild(
   [first, end, step]: [number, number, number],
   onResult: (result: Omit<SeedResult, "history">) => void,
 ): Promise<number> {
-  const range = ["--from", String(first), "--count", String(end), "--jobs", String(step)];
+  const range = [
+    "--from",
+    String(first),
+    "--count",
+    String(end),
+    "--jobs",
+    String(step),
+    ...(values.ec2 ? ["--ec2"] : []),
+  ];
   // As many worlds as cores are under way: threads of the collector would only take turns with them.
   const flags = ["--single-threaded-gc", "--max-semi-space-size=64"];
   const child = spawn(process.execPath, [...flags, import.meta.filename, "--child", ...range], {

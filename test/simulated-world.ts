@@ -1,4 +1,5 @@
 import { type Product, startProduct } from "../apps/controller/product.ts";
+import { ec2Provider } from "../apps/controller/provider.ts";
 import type { NodeClaim } from "../src/model/resources/node-claim.ts";
 import { defaultSettings, type Settings } from "../src/model/settings.ts";
 import type { FeatureGates } from "../src/model/settings-table.ts";
@@ -8,9 +9,12 @@ import type { KubeApi } from "../src/ports/kube-api.ts";
 import { instanceTypesFromKwokFile } from "../src/providers/kwok/instance-types.ts";
 import { kwokProvider } from "../src/providers/kwok/provider.ts";
 import type { FaultMix } from "../src/simulation/faults/fault-mix.ts";
+import { faultyAws } from "../src/simulation/faults/faulty-aws.ts";
+import { EC2_WORLD } from "../src/simulation/world/ec2-cloud.ts";
 import { PRODUCT_NAMESPACE } from "../src/simulation/world/product-objects.ts";
 import { smallCatalogue } from "../src/simulation/world/small-catalogue.ts";
 import { type SimulateOptions, simulate, type World } from "../src/simulation/world/world.ts";
+import { silentTelemetry } from "../src/telemetry/silent-telemetry.ts";
 
 const INSTANCE_TYPES = instanceTypesFromKwokFile(smallCatalogue());
 
@@ -19,6 +23,8 @@ export type WorldOptions = {
   faults?: Partial<FaultMix>;
   processes?: number;
   scale?: number;
+  /** Nodes are instances of a simulated EC2. */
+  onEc2?: boolean;
   /** Feature gates other than the defaults. */
   gates?: Partial<FeatureGates>;
   /** Settings other than the defaults. */
@@ -49,6 +55,13 @@ export function worldOf({
   ...options
 }: WorldOptions): World {
   const cpuMilliMax = (largestCpu ?? Number.POSITIVE_INFINITY) * 1_000;
+  const all: Settings = {
+    ...defaultSettings(),
+    logLevel: "error",
+    ...(options.onEc2 === true ? { clusterName: EC2_WORLD.clusterName, interruptionQueue: EC2_WORLD.queueName } : {}),
+    ...settings,
+    featureGates: { ...defaultSettings().featureGates, ...gates },
+  };
   const instanceTypes = INSTANCE_TYPES.filter(({ capacity }) => (capacity["cpu"] ?? 0) <= cpuMilliMax);
   return simulate({
     ...options,
@@ -56,12 +69,7 @@ export function worldOf({
       const product = startProduct({
         ...ports,
         api: tamper(ports.api, ports.clock),
-        settings: {
-          ...defaultSettings(),
-          logLevel: "error",
-          ...settings,
-          featureGates: { ...defaultSettings().featureGates, ...gates },
-        },
+        settings: all,
         namespace: PRODUCT_NAMESPACE,
         searchSteps: 10_000,
         ...(consolidation === undefined ? {} : { consolidation }),
@@ -69,7 +77,11 @@ export function worldOf({
       onProduct?.(product);
       return product;
     },
-    provider: ({ api, clock, isSoldOut, notices }) => {
+    provider: ({ api, clock, isSoldOut, notices, ec2, faults }) => {
+      if (ec2 !== undefined) {
+        const aws = faultyAws(ec2.api(), faults);
+        return ec2Provider(all, { ...silentTelemetry, aws, kube: api, clock, region: EC2_WORLD.region });
+      }
       const provider = kwokProvider({ api, clock, instanceTypes, isSoldOut, notices });
       return driftReason === undefined ? provider : { ...provider, driftReason: async (claim) => driftReason(claim) };
     },

@@ -24,6 +24,14 @@ describe("two simulated hours with faults", () => {
   });
 });
 
+describe("two simulated hours with faults on EC2", () => {
+  it("every pod runs, nothing is launched twice, and nothing is left in the account [SEED=1]", async () => {
+    const { failures, numbers } = await runSeed(1, { onEc2: true });
+    assert.deepEqual(failures, []);
+    assert.ok(numbers.claims > 3);
+  });
+});
+
 describe("two simulated hours without faults", () => {
   it("get quiet with every pod running, and cost what the nodes cost", async () => {
     const world = worldOf({ seed: 11, faults: NO_FAULTS, processes: 1 });

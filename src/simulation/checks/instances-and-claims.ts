@@ -34,7 +34,7 @@ export function judgeInstancesAndClaims({ state, report }: JudgeNeeds): Judge {
 }
 
 /** Those that have been in the list for too long; `since` remembers from when. */
-function overdue(since: Map<string, number>, names: readonly string[], nowMs: number): string[] {
+export function overdue(since: Map<string, number>, names: readonly string[], nowMs: number): string[] {
   const present = new Set(names);
   for (const name of since.keys()) if (!present.has(name)) since.delete(name);
   for (const name of names) if (!since.has(name)) since.set(name, nowMs);

@@ -10,6 +10,11 @@ import type { Kubelets } from "../kubelet/kubelets.ts";
 /** An offering, or a part of it: absent fields mean all. */
 export type StockOut = { instanceType?: string; zone?: string; capacityType?: string };
 
+type Machines = {
+  end(providerId: string): void;
+  announce(kind: InterruptionKind, providerId: string): void;
+};
+
 /** So many notices come at once, and one that was received is hidden for so long. */
 const NOTICES_MAX = 10;
 const HIDDEN_MS = 20 * SECOND_MS;
@@ -22,6 +27,9 @@ export class CloudControl {
   #noticeNumber = 0;
   #stillborn = 0;
   #stockChanges = 0;
+
+  /** Where instances are more than their nodes: they end there, and that is where their notices go. */
+  machines: Machines | undefined;
 
   constructor(clock: Pick<Clock, "nowMs">) {
     this.#clock = clock;
@@ -92,6 +100,10 @@ export class CloudControl {
 
   /** Announces what befalls an instance. */
   announce(kind: InterruptionKind, providerId: string): void {
+    if (this.machines !== undefined) {
+      this.machines.announce(kind, providerId);
+      return;
+    }
     this.#noticeNumber += 1;
     const id = `notice-${this.#noticeNumber}`;
     const sentAtMs = this.#clock.nowMs();
@@ -103,8 +115,13 @@ export class CloudControl {
     nodeName: string,
     { kubelets, writer, state }: { kubelets: Kubelets; writer: ClusterWriter; state: ClusterState },
   ): void {
+    const node = state.of(NODES).get(nodeName);
+    if (this.machines !== undefined) {
+      this.machines.end(node?.spec.providerID ?? "");
+      return;
+    }
     kubelets.kill(nodeName);
-    if (state.of(NODES).get(nodeName) === undefined) return;
+    if (node === undefined) return;
     writer.patch(NODES, { name: nodeName }, { metadata: { finalizers: null } });
     try {
       writer.delete(NODES, { name: nodeName });

@@ -1,6 +1,7 @@
 import type { Random } from "../../base/random.ts";
 import { formatTime } from "../../base/time.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { InterruptionKind } from "../../ports/interruptions.ts";
 import {
   type AwsApi,
   AwsError,
@@ -97,9 +98,20 @@ export class SimulatedEc2 {
   interrupt(id: string): void {
     const machine = this.#machines.get(id);
     if (machine === undefined) return;
-    const detail = { "instance-id": id, "instance-action": "terminate" };
-    this.queue.event("aws.ec2", "EC2 Spot Instance Interruption Warning", detail);
+    this.announce("spot_interrupted", id);
     this.#options.clock.after(WARNING_MS, () => this.#shutDown(machine));
+  }
+
+  /** A machine breaks: EC2 ends the instance. */
+  end(id: string): void {
+    const machine = this.#machines.get(id);
+    if (machine !== undefined) this.#shutDown(machine);
+  }
+
+  /** What EventBridge tells of an instance; nothing happens to it but for that. */
+  announce(kind: InterruptionKind, id: string): void {
+    const [source, type, detail] = eventOf(kind, id);
+    this.queue.event(source, type, detail);
   }
 
   /** No machine changes any more. */
@@ -370,6 +382,28 @@ export class SimulatedEc2 {
       for (const observer of this.#observers) observer.ends(machine);
       machine.cancel = clock.after(TERMINATED_MS, () => this.#machines.delete(instance.id));
     });
+  }
+}
+
+function eventOf(kind: InterruptionKind, id: string): [source: string, type: string, detail: unknown] {
+  const detail = { "instance-id": id };
+  switch (kind) {
+    case "spot_interrupted":
+      return ["aws.ec2", "EC2 Spot Instance Interruption Warning", { ...detail, "instance-action": "terminate" }];
+    case "capacity_reservation_interrupted":
+      return ["aws.ec2", "EC2 Capacity Reservation Instance Interruption Warning", detail];
+    case "rebalance_recommendation":
+      return ["aws.ec2", "EC2 Instance Rebalance Recommendation", detail];
+    case "scheduled_change": {
+      const health = { service: "EC2", eventTypeCategory: "scheduledChange", affectedEntities: [{ entityValue: id }] };
+      return ["aws.health", "AWS Health Event", health];
+    }
+    case "instance_stopped":
+      return ["aws.ec2", "EC2 Instance State-change Notification", { ...detail, state: "stopping" }];
+    case "instance_terminated":
+      return ["aws.ec2", "EC2 Instance State-change Notification", { ...detail, state: "shutting-down" }];
+    default:
+      return ["aws.ec2", "EC2 Instance Launch Successful", detail];
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Random } from "../../base/random.ts";
-import { type Kind, KWOK_NODE_CLASSES, NODE_POOLS } from "../../model/kinds.ts";
+import { EC2_NODE_CLASSES, type Kind, KWOK_NODE_CLASSES, NODE_POOLS } from "../../model/kinds.ts";
 import { ARCH_LABEL, CAPACITY_TYPE_LABEL, ZONE_LABEL } from "../../model/labels.ts";
 import type { KubeObject } from "../../model/object.ts";
 import { SMALL_ZONES } from "./small-catalogue.ts";
@@ -12,27 +12,31 @@ export const DEDICATED_TAINT = { key: "dedicated", value: "batch", effect: "NoSc
 export const DEDICATED_LABEL = { team: "batch" } as const;
 
 /** A node class and one to four pools; the first serves every pod that needs no special one, without a limit. */
-export function drawPools(random: Random): { objects: DrawnObject[]; offer: Offer } {
+export function drawPools(random: Random, classKind: NodeClassKind): { objects: DrawnObject[]; offer: Offer } {
   const arches = random.chance(0.5) ? ["amd64"] : ["amd64", "arm64"];
   const capacityTypes = random.chance(0.3) ? ["on-demand"] : ["on-demand", "spot"];
   const requirements = [is(ARCH_LABEL, arches), is(CAPACITY_TYPE_LABEL, capacityTypes)];
-  const objects = [nodeClass(random), pool(random, "general", { requirements })];
+  const { group } = NODE_CLASSES[classKind];
+  const nodeClassRef = { group, kind: classKind, name: "default" };
+  const pool = (name: string, fields: Omit<PoolFields, "nodeClassRef">) =>
+    drawPool(random, name, { ...fields, nodeClassRef });
+  const objects = [nodeClass(random, classKind), pool("general", { requirements })];
   if (random.chance(0.5)) {
     const limits = {
       cpu: String(random.between(8, 40)),
       ...(random.chance(0.3) ? { nodes: String(random.between(1, 4)) } : {}),
     };
-    objects.push(pool(random, "burst", { requirements, weight: random.between(20, 100), limits }));
+    objects.push(pool("burst", { requirements, weight: random.between(20, 100), limits }));
   }
   if (random.chance(0.3)) {
     const zones = [random.pick(SMALL_ZONES), random.pick(SMALL_ZONES)];
     const inZones = [...requirements, is(ZONE_LABEL, [...new Set(zones)])];
-    objects.push(pool(random, "zonal", { requirements: inZones, weight: random.between(1, 19) }));
+    objects.push(pool("zonal", { requirements: inZones, weight: random.between(1, 19) }));
   }
   const hasDedicated = random.chance(0.5);
   if (hasDedicated) {
     const special = { requirements: [is(ARCH_LABEL, ["amd64"]), is(CAPACITY_TYPE_LABEL, capacityTypes)] };
-    objects.push(pool(random, "dedicated", { ...special, taints: [DEDICATED_TAINT], labels: DEDICATED_LABEL }));
+    objects.push(pool("dedicated", { ...special, taints: [DEDICATED_TAINT], labels: DEDICATED_LABEL }));
   }
   return { objects, offer: { arches, capacityTypes, hasDedicated } };
 }
@@ -41,20 +45,39 @@ function is(key: string, values: readonly string[]): unknown {
   return { key, operator: "In", values };
 }
 
-function nodeClass(random: Random): DrawnObject {
+const NODE_CLASSES = { KWOKNodeClass: KWOK_NODE_CLASSES, EC2NodeClass: EC2_NODE_CLASSES };
+export type NodeClassKind = keyof typeof NODE_CLASSES;
+
+/** How long fake nodes take to appear is in their class; that of EC2 instances is their own affair. */
+function nodeClass(random: Random, classKind: NodeClassKind): DrawnObject {
   const nodeRegistrationDelay = random.pick(["0s", "4s", "25s", "90s"]);
-  const object = {
-    apiVersion: "karpenter.kwok.sh/v1alpha1",
-    kind: "KWOKNodeClass",
-    metadata: { name: "default" },
-    spec: { nodeRegistrationDelay },
-  };
-  return { kind: KWOK_NODE_CLASSES, object: object as unknown as KubeObject };
+  const discovery = [{ tags: { "karpenter.sh/discovery": "*" } }];
+  const spec = {
+    KWOKNodeClass: { nodeRegistrationDelay },
+    EC2NodeClass: {
+      amiSelectorTerms: [{ alias: "al2023@latest" }],
+      role: "node",
+      subnetSelectorTerms: discovery,
+      securityGroupSelectorTerms: discovery,
+    },
+  }[classKind];
+  const kind = NODE_CLASSES[classKind];
+  const apiVersion = `${kind.group}/${kind.version}`;
+  const object = { apiVersion, kind: kind.kind, metadata: { name: "default" }, spec };
+  return { kind, object: object as unknown as KubeObject };
 }
 
-type PoolFields = { requirements: unknown[]; weight?: number; limits?: unknown; taints?: unknown[]; labels?: unknown };
+type PoolFields = {
+  nodeClassRef: unknown;
+  requirements: unknown[];
+  weight?: number;
+  limits?: unknown;
+  taints?: unknown[];
+  labels?: unknown;
+};
 
-function pool(random: Random, name: string, { requirements, weight, limits, taints, labels }: PoolFields): DrawnObject {
+function drawPool(random: Random, name: string, fields: PoolFields): DrawnObject {
+  const { nodeClassRef, requirements, weight, limits, taints, labels } = fields;
   const object = {
     apiVersion: "karpenter.sh/v1",
     kind: "NodePool",
@@ -79,7 +102,7 @@ function pool(random: Random, name: string, { requirements, weight, limits, tain
           ...(random.chance(0.2) ? { terminationGracePeriod: "4m" } : {}),
           requirements,
           ...(taints === undefined ? {} : { taints }),
-          nodeClassRef: { group: "karpenter.kwok.sh", kind: "KWOKNodeClass", name: "default" },
+          nodeClassRef,
         },
       },
     },

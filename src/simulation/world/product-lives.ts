@@ -7,7 +7,6 @@ import type { KubeApi } from "../../ports/kube-api.ts";
 import type { FaultMix } from "../faults/fault-mix.ts";
 import type { FaultNeeds, ProductCall } from "../faults/faulty-call.ts";
 import { faultyKubeApi } from "../faults/faulty-kube-api.ts";
-import { faultyProvider } from "../faults/faulty-provider.ts";
 import { Life } from "../faults/life.ts";
 
 /** What one process of the product gets from the world. */
@@ -30,7 +29,8 @@ export type LivesNeeds = {
   clock: Clock;
   random: Random;
   api: KubeApi;
-  provider(api: KubeApi, clock: Clock): CloudProvider;
+  /** With the faults that its calls meet. */
+  provider(api: KubeApi, clock: Clock, faults: FaultNeeds): CloudProvider;
   start: StartProduct;
   /** How many processes there are; one of them leads. */
   processes: number;
@@ -99,7 +99,7 @@ export class ProductLives {
     tell(`product ${number} starts`);
     const product = start({
       api: faultyKubeApi(api, needs),
-      provider: (seenApi) => faultyProvider(provider(seenApi, life.clock()), cloudNeeds),
+      provider: (seenApi) => provider(seenApi, life.clock(), cloudNeeds),
       clock: life.clock(),
       random: own.fork("product"),
       identity: `karpenter-${index}_${number}`,

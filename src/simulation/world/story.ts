@@ -8,7 +8,7 @@ import { type ClusterWriter, refOf } from "../cache/cluster-writer.ts";
 import type { CloudControl } from "../cloud/cloud-control.ts";
 import type { Kubelets } from "../kubelet/kubelets.ts";
 import { DEPLOYMENTS, type Deployment } from "../workloads/kinds.ts";
-import { type DrawnObject, drawPools, type Offer } from "./draw-pools.ts";
+import { type DrawnObject, drawPools, type NodeClassKind, type Offer } from "./draw-pools.ts";
 import { type DrawnDeployment, drawDaemonSet, drawDeployment, drawJob, WORLD_NAMESPACE } from "./draw-workloads.ts";
 import { SMALL_ZONES } from "./small-catalogue.ts";
 
@@ -28,6 +28,8 @@ export type StoryNeeds = {
   writer: ClusterWriter;
   kubelets: Kubelets;
   cloud: CloudControl;
+  /** The node class that drawn pools name. */
+  nodeClassKind: NodeClassKind;
   /** 1: what 5 to 20 nodes hold; 10: ten times that. */
   scale: number;
   tell(line: string): void;
@@ -51,7 +53,7 @@ export class Story implements Tale {
 
   constructor(needs: StoryNeeds) {
     this.#needs = needs;
-    const { objects, offer } = drawPools(needs.random);
+    const { objects, offer } = drawPools(needs.random, needs.nodeClassKind);
     this.#pools = objects;
     this.#offer = offer;
     this.#machinesDie = needs.random.chance(0.5);

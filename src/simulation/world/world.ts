@@ -1,8 +1,9 @@
 import { Random } from "../../base/random.ts";
 import { MINUTE_MS, SECOND_MS } from "../../base/time.ts";
 import type { Node } from "../../model/core.ts";
-import { NODE_CLAIMS, NODES } from "../../model/kinds.ts";
+import { EC2_NODE_CLASSES, KWOK_NODE_CLASSES, NODE_CLAIMS, NODE_POOLS, NODES } from "../../model/kinds.ts";
 import { NODE_POOL_LABEL } from "../../model/labels.ts";
+import type { KubeObject } from "../../model/object.ts";
 import { crdOf } from "../../model/resources/crd.ts";
 import { CUSTOM_RESOURCES } from "../../model/resources/custom-resources.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
@@ -11,20 +12,25 @@ import type { CloudProvider } from "../../ports/cloud-provider.ts";
 import type { KubeApi } from "../../ports/kube-api.ts";
 import { type ApiServer, createApiServer } from "../api-server/api-server.ts";
 import { ClusterWriter } from "../cache/cluster-writer.ts";
+import { judgeAccount } from "../checks/account.ts";
 import { judgeBoughtTwice } from "../checks/bought-twice.ts";
 import { judgeConsolidations } from "../checks/consolidations.ts";
 import { judgeInstancesAndClaims } from "../checks/instances-and-claims.ts";
-import type { Judge, Violation } from "../checks/judge.ts";
+import type { Judge, JudgeNeeds, Violation } from "../checks/judge.ts";
 import { judgeLimitsAndBudgets } from "../checks/limits-and-budgets.ts";
 import { judgePeace } from "../checks/peace.ts";
 import { mayNotBeEvicted, podsWaiting } from "../checks/pods-run.ts";
 import { VirtualClock } from "../clock/virtual-clock.ts";
 import { CloudControl } from "../cloud/cloud-control.ts";
 import { PriceMeter } from "../cloud/price-meter.ts";
+import type { SimulatedEc2 } from "../ec2/ec2.ts";
 import { drawFaultMix, type FaultMix, NO_FAULTS } from "../faults/fault-mix.ts";
+import type { FaultNeeds } from "../faults/faulty-call.ts";
+import { faultyProvider } from "../faults/faulty-provider.ts";
 import { InterruptionFault } from "../faults/interruptions.ts";
 import { JOBS } from "../workloads/kinds.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
+import { startEc2Cloud } from "./ec2-cloud.ts";
 import { History } from "./history.ts";
 import { ProductLives, type StartProduct } from "./product-lives.ts";
 import { createProductObjects } from "./product-objects.ts";
@@ -35,6 +41,10 @@ export type ProviderPorts = {
   clock: Clock;
   isSoldOut: CloudControl["isSoldOut"];
   notices: CloudControl["notices"];
+  /** The account of a world on EC2. */
+  ec2: SimulatedEc2 | undefined;
+  /** What the calls of this process meet. */
+  faults: FaultNeeds;
 };
 export type SimulateOptions = {
   seed: number;
@@ -42,6 +52,8 @@ export type SimulateOptions = {
   product: StartProduct;
   /** Makes the cloud; the pods of the story are drawn for the types of `smallCatalogue`. */
   provider(ports: ProviderPorts): CloudProvider;
+  /** Nodes are EC2 instances; default: what the provider makes of Nodes alone. */
+  onEc2?: boolean;
   /** Default: drawn from the seed. */
   faults?: Partial<FaultMix>;
   /** Default: one or two, drawn. */
@@ -90,6 +102,7 @@ export class World {
   readonly server: ApiServer;
   readonly cluster: Cluster;
   readonly cloud = new CloudControl(this.clock);
+  readonly ec2: SimulatedEc2 | undefined;
   readonly meter: PriceMeter;
   readonly mix: FaultMix;
   readonly #history: History;
@@ -107,7 +120,8 @@ export class World {
   #claims = 0;
   #lastEventMs = START_MS;
 
-  constructor({ seed, product, provider, faults, processes, scale = 1, tale }: SimulateOptions) {
+  constructor(options: SimulateOptions) {
+    const { seed, product, provider, faults, processes, scale = 1, tale, onEc2 = false } = options;
     const random = new Random(seed);
     const { clock } = this;
     this.mix = { ...drawFaultMix(random.fork("mix")), ...faults };
@@ -128,6 +142,10 @@ export class World {
       systemNodes: { count: 2, region: "test-1" },
     });
     const { state, kubelets } = this.cluster;
+    if (onEc2) {
+      const cloudNeeds = { clock, server, cluster: this.cluster, control: this.cloud };
+      this.ec2 = startEc2Cloud({ ...cloudNeeds, random: random.fork("account") });
+    }
     this.#history = new History(clock, state);
     this.meter = new PriceMeter(clock, state);
     this.#watchProgress();
@@ -141,6 +159,7 @@ export class World {
       writer: new ClusterWriter(server, "user"),
       kubelets,
       cloud: this.cloud,
+      nodeClassKind: onEc2 ? "EC2NodeClass" : "KWOKNodeClass",
       scale,
       tell: (line) => this.#history.tell(line),
     };
@@ -151,7 +170,12 @@ export class World {
       clock,
       random: drawn,
       api: server.api({ user: "karpenter" }),
-      provider: (api, ownClock) => provider({ api: stillbirths(api, this.cloud), clock: ownClock, isSoldOut, notices }),
+      provider: (api, ownClock, faults) => {
+        const ports = { clock: ownClock, isSoldOut, notices, ec2: this.ec2, faults };
+        // On EC2 the faults are in the account's calls.
+        if (onEc2) return provider({ ...ports, api });
+        return faultyProvider(provider({ ...ports, api: stillbirths(api, this.cloud) }), faults);
+      },
       start: product,
       processes: processes ?? drawn.between(1, 2),
       mix: () => (this.#isCalm ? { ...NO_FAULTS, latencyMaxMs: this.mix.latencyMaxMs } : this.mix),
@@ -201,6 +225,15 @@ export class World {
     this.#story.leave();
   }
 
+  /** All pools and node classes are deleted. */
+  takeDown(): void {
+    const writer = new ClusterWriter(this.server, "user");
+    for (const kind of [NODE_POOLS, EC2_NODE_CLASSES, KWOK_NODE_CLASSES]) {
+      for (const { metadata } of [...this.cluster.state.of<KubeObject>(kind).values()])
+        writer.delete(kind, { name: metadata.name });
+    }
+  }
+
   /** @returns whether the world got quiet: no pod waits, no claim is on its way in or out, and nothing moved for minutes */
   runUntilQuiet({ atMostMs }: { atMostMs: number }): Promise<boolean> {
     return this.clock.runFor(atMostMs, () => this.#isQuiet());
@@ -242,6 +275,7 @@ export class World {
   stop(): void {
     this.#isOver = true;
     this.#lives.end();
+    this.ec2?.stop();
     this.cluster.stop();
     this.server.close();
   }
@@ -249,16 +283,16 @@ export class World {
   #startJudges(): Judge[] {
     const { clock } = this;
     const { state } = this.cluster;
-    return [judgeInstancesAndClaims, judgeLimitsAndBudgets, judgeBoughtTwice, judgeConsolidations, judgePeace].map(
-      (judge) =>
-        judge({
-          clock,
-          state,
-          watchesLag: lags(this.mix),
-          stockChanges: () => this.cloud.stockChanges,
-          report: (name, what) => this.#report(name, what),
-        }),
-    );
+    const needs: JudgeNeeds = {
+      clock,
+      state,
+      watchesLag: lags(this.mix),
+      stockChanges: () => this.cloud.stockChanges,
+      report: (name, what) => this.#report(name, what),
+    };
+    const judges = [judgeInstancesAndClaims, judgeLimitsAndBudgets, judgeBoughtTwice, judgeConsolidations, judgePeace];
+    const ofAccount = this.ec2 === undefined ? [] : [judgeAccount(this.ec2, needs)];
+    return [...judges.map((judge) => judge(needs)), ...ofAccount];
   }
 
   #report(judge: string, what: string): void {
