@@ -21,6 +21,7 @@ import { processMetrics } from "../../src/telemetry/process-metrics.ts";
 import { EXIT, type Io } from "../cli/io.ts";
 import { type Product, startProduct } from "./product.ts";
 import { type Cloud, cloudOf } from "./provider.ts";
+import { rehearsePlans } from "./rehearsal.ts";
 
 /** `karpenter controller`: runs against the cluster of the kubeconfig or, in a pod, the pod's own. */
 export async function controllerCommand(args: string[], io: Io): Promise<number> {
@@ -66,6 +67,7 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
   const onSignal = (): void => ended.resolve("signal");
   process.once("SIGINT", onSignal);
   process.once("SIGTERM", onSignal);
+  await rehearsePlans();
   const why = await ended.promise;
   const isClean = await product.stop();
   await endpoints.close();

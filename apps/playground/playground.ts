@@ -12,6 +12,7 @@ import { containerUsage } from "../../src/simulation/kubelet/container-usage.ts"
 import { serveEndpoints } from "../../src/telemetry/http-endpoints.ts";
 import { EXIT, type Io } from "../cli/io.ts";
 import { readManifests } from "../cli/manifests.ts";
+import { rehearsePlans } from "../controller/rehearsal.ts";
 import { applyManifests } from "./apply.ts";
 import { kindIn, type PlaygroundCluster, startPlaygroundCluster } from "./cluster.ts";
 import { writeKubeconfig } from "./kubeconfig-file.ts";
@@ -105,7 +106,8 @@ async function interactive(
     });
     const kubeconfig = writeKubeconfig(io.cwd, kubeconfigFor(served.url, options.clusterName));
     try {
-      await show({ playground, clock, options, io, apiUrl: served.url, kubeconfigPath: kubeconfig.path });
+      const shown = show({ playground, clock, options, io, apiUrl: served.url, kubeconfigPath: kubeconfig.path });
+      await Promise.all([shown, rehearsePlans()]);
     } finally {
       kubeconfig.remove();
     }

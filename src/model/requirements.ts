@@ -63,6 +63,9 @@ export function requirement(
     case "Gte":
     case "Lte":
       return bounded(base, operator, wholeNumber(values[0] ?? ""));
+    default:
+      // No API server takes such an operator, but files may hold one: no value meets it.
+      return { ...base, complement: false, values: NO_VALUES };
   }
 }
 

@@ -28,7 +28,7 @@ export function columnsOf(pool: Pool): Columns {
   const variants: Variant[] = [];
   const offerings: Offering[] = [];
   pool.types.forEach((type, index) => {
-    if (typeMisfit(pool.requirements, type) !== undefined) return;
+    if (!isWhole(type) || typeMisfit(pool.requirements, type) !== undefined) return;
     for (const variant of variantsOf(type, pool.requirements)) {
       for (const offering of type.offerings) {
         if (!isToBeHad(pool, offering) || !offeringFits(pool.requirements, offering)) continue;
@@ -53,6 +53,7 @@ export function hasColumns(pool: Pool): boolean {
   const { types, requirements } = pool;
   return types.some(
     (type) =>
+      isWhole(type) &&
       typeMisfit(requirements, type) === undefined &&
       variantsOf(type, requirements).length > 0 &&
       hasOffering(pool, type, requirements),
@@ -67,6 +68,13 @@ export function columnValue(pool: Pool, columns: Columns, column: number, key: s
   if (chosen !== undefined) return chosen;
   const typed = pool.types[columns.typeOf[column] ?? 0]?.requirements.get(key);
   return typed === undefined ? null : only(typed);
+}
+
+/** An amount that is no number, or without end, is a mistake of the catalogue: such a type does not count. */
+function isWhole({ allocatable, capacity }: InstanceType): boolean {
+  for (const name in allocatable) if (!Number.isFinite(allocatable[name])) return false;
+  for (const name in capacity) if (!Number.isFinite(capacity[name])) return false;
+  return true;
 }
 
 /** The first key on which type and pool cannot agree. */
@@ -92,13 +100,16 @@ export function hasOffering(pool: Pool, { offerings }: InstanceType, requirement
   return offerings.some((offering) => isToBeHad(pool, offering) && offeringFits(requirements, offering));
 }
 
+/** In USD per hour. */
+const PRICE_MAX = 1e9;
+
 /**
  * Reserved capacity only in a reservation with places left. A price that is none is a mistake of the catalogue: the offering
  * does not count.
  */
 function isToBeHad({ reservations }: Pool, offering: Offering): boolean {
   const { available, capacityType, priceUsdPerHour, reservationId = "" } = offering;
-  if (!(priceUsdPerHour >= 0 && Number.isFinite(priceUsdPerHour))) return false;
+  if (!(priceUsdPerHour >= 0 && priceUsdPerHour < PRICE_MAX)) return false;
   return available && (capacityType !== "reserved" || (reservations.get(reservationId) ?? 0) > 0);
 }
 
