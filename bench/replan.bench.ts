@@ -1,4 +1,5 @@
 import process from "node:process";
+import { rehearsePlans } from "../apps/controller/rehearsal.ts";
 import { ActMemory } from "../src/act/memory.ts";
 import { planOnce } from "../src/act/plan-once.ts";
 import type { Needs } from "../src/act/ports.ts";
@@ -35,6 +36,8 @@ export function replanBenches({ toy }: { toy: boolean }): readonly Bench[] {
 
 async function replans(pods: number, nodes: number, steps: number): Promise<BenchLine> {
   const types = catalogueInstanceTypes("us-east-1");
+  // As every controller does when it starts.
+  await rehearsePlans();
   const cluster = standingCluster({ pods, nodes, workloadPods: Math.min(100, nodes) }, types, new Random(SEED));
   const { needs, emit, stop } = await standing(cluster, types);
   // A plan for nobody would look at nothing: the first one is for a pod, and reads the whole cluster.

@@ -1,6 +1,12 @@
 import { byText } from "../../base/order.ts";
 import type { InstanceType, Offering } from "../../model/instance-type.ts";
-import { allows, hasIntersection, type Requirement, type Requirements } from "../../model/requirements.ts";
+import {
+  allows,
+  formatRequirements,
+  hasIntersection,
+  type Requirement,
+  type Requirements,
+} from "../../model/requirements.ts";
 import { labelFits, mayBeAbsent } from "../fit/label-fit.ts";
 import type { Pool } from "./pools.ts";
 
@@ -21,8 +27,20 @@ type Variant = ReadonlyMap<string, string>;
 
 const NO_CHOICE: Variant = new Map();
 
-/** The columns that the pool's requirements allow. */
+/** By list of types the columns that were made of it lately, each with what else they follow from. */
+const lately = new WeakMap<readonly InstanceType[], { text: string; columns: Columns }[]>();
+const KNOWN_MAX = 8;
+
+/** The columns that the pool's requirements allow: the very same ones as long as these, its types and reservations are. */
 export function columnsOf(pool: Pool): Columns {
+  const text = JSON.stringify([formatRequirements(pool.requirements), [...pool.reservations]]);
+  const known = lately.get(pool.types) ?? [];
+  const found = known.find((one) => one.text === text) ?? { text, columns: makeColumns(pool) };
+  if (known[0] !== found) lately.set(pool.types, [found, ...known.filter((one) => one !== found)].slice(0, KNOWN_MAX));
+  return found.columns;
+}
+
+function makeColumns(pool: Pool): Columns {
   const types: number[] = [];
   const prices: number[] = [];
   const variants: Variant[] = [];

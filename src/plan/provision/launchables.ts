@@ -1,16 +1,15 @@
 import type { InstanceType } from "../../model/instance-type.ts";
 import { formatRequirements } from "../../model/requirements.ts";
-import type { Resources } from "../../model/resources.ts";
 import type { PlanSettings } from "../../snapshot/snapshot.ts";
 import type { AmountRules } from "../fit/amount-rules.ts";
 import { type Daemon, toleratesAll } from "../fit/daemons.ts";
-import { type HostRules, type HostUse, hostRoom, portUseOf } from "../fit/host-rules.ts";
+import { type HostRules, hostRoom, portUseOf } from "../fit/host-rules.ts";
 import type { Columns } from "./columns.ts";
-import type { Dimensions } from "./dimensions.ts";
+import { addAmounts, type Dimensions } from "./dimensions.ts";
 import { type LaunchKind, launchKindsOf } from "./launch-kinds.ts";
 import type { Pool } from "./pools.ts";
 import { nearLimits, type ShapeTable, shapeTableOf } from "./shape-table.ts";
-import { type KindType, kindTypesOf } from "./shapes.ts";
+import { type KindType, kindTypesOf, typeRoomsOf } from "./shapes.ts";
 import { type NumberedClass, needOf } from "./stages.ts";
 import type { TermTable } from "./term-table.ts";
 
@@ -95,7 +94,14 @@ function makeLaunchables(input: LaunchInput): Launchables {
   const kindDaemons = kinds.map((kind) =>
     daemons.filter((daemon, index) => runsOnKind(daemon, daemonTerms[index] ?? [], kind, pools)),
   );
-  const kindTypes = kinds.map((kind, k) => typesOfKind(kind, kindDaemons[k] ?? [], columns, input));
+  const { hostRules, amountRules } = input;
+  const perNode = { hostRoom: hostRoom(hostRules), roomOfType: amountRules.roomOfType };
+  const rooms = pools.map((pool) => typeRoomsOf(pool, dimensions, perNode));
+  const kindTypes = kinds.map((kind, k): readonly KindType[] => {
+    const [pool, own, ofPool] = [pools[kind.pool], columns[kind.pool], rooms[kind.pool]];
+    if (pool === undefined || own === undefined || ofPool === undefined) return [];
+    return kindTypesOf(pool, kind, own, ofPool, overheadOf(kindDaemons[k] ?? [], input));
+  });
   const needs = classes.map((one) => ({ need: needOf(one, dimensions), terms: one.levelTerms.flat() }));
   const shapeInput = { pools, kinds, kindTypes, dimensions, demand, classes: needs, minValuesPolicy };
   const shapeTable = shapeTableOf(shapeInput, true);
@@ -108,19 +114,12 @@ function runsOnKind(daemon: Daemon, terms: readonly number[], kind: LaunchKind, 
   return toleratesAll(daemon, pools[kind.pool]?.taints ?? []) && terms.some((term) => kind.meets[term] === 1);
 }
 
-function typesOfKind(
-  kind: LaunchKind,
-  daemons: readonly Daemon[],
-  allColumns: readonly Columns[],
-  { pools, dimensions, hostRules, amountRules }: LaunchInput,
-): readonly KindType[] {
-  const [pool, columns] = [pools[kind.pool], allColumns[kind.pool]];
-  if (pool === undefined || columns === undefined) return [];
-  const overhead: (Resources | HostUse)[] = [];
-  for (const { requests, spec } of daemons) overhead.push(requests, portUseOf(spec, hostRules));
-  return kindTypesOf(pool, kind, columns, dimensions, {
-    overhead,
-    hostRoom: hostRoom(hostRules),
-    roomOfType: amountRules.roomOfType,
-  });
+/** What the daemons take of a node, per dimension. */
+function overheadOf(daemons: readonly Daemon[], { dimensions, hostRules }: LaunchInput): Float64Array {
+  const overhead = new Float64Array(dimensions.names.length);
+  for (const { requests, spec } of daemons) {
+    addAmounts(dimensions, overhead, 0, requests);
+    addAmounts(dimensions, overhead, 0, portUseOf(spec, hostRules));
+  }
+  return overhead;
 }

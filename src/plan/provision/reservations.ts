@@ -1,5 +1,5 @@
 import { byText } from "../../base/order.ts";
-import type { Offering } from "../../model/instance-type.ts";
+import type { InstanceType, Offering } from "../../model/instance-type.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 
@@ -12,12 +12,23 @@ export function reservationsLeft(snapshot: Snapshot): ReadonlyMap<string, number
   if (snapshot.settings.reservedCapacity === false) return left;
   const keys = new Set<string>();
   for (const types of snapshot.instanceTypes.values()) {
-    for (const { offerings } of types) for (const offering of offerings) note(left, keys, offering);
+    for (const offering of reservedOf(types)) note(left, keys, offering);
   }
   for (const claim of left.size === 0 ? [] : snapshot.view.nodeClaims.values()) {
     for (const id of heldBy(claim, keys)) if (left.has(id)) left.set(id, Math.max(0, (left.get(id) ?? 0) - 1));
   }
   return left;
+}
+
+/** Lists of types last for many plans. */
+const reserved = new WeakMap<readonly InstanceType[], readonly Offering[]>();
+
+function reservedOf(types: readonly InstanceType[]): readonly Offering[] {
+  const known = reserved.get(types);
+  if (known !== undefined) return known;
+  const found = types.flatMap(({ offerings }) => offerings.filter(({ capacityType }) => capacityType === "reserved"));
+  reserved.set(types, found);
+  return found;
 }
 
 /** The label that names the offering's reservation. */

@@ -124,9 +124,20 @@ function shapesOfKind(input: ShapeInput, k: number, keepsChoice: boolean): reado
   const isRelaxed = minValuesPolicy === "BestEffort" && !holdsAsMuch(shared, alone, input, kind);
   const shapes = isRelaxed ? alone : shared;
   const affordable = shapes
-    .map(({ members, ...shape }) => ({ ...shape, use: mostUse(members.map((type) => limitUseOf(pool, type, names))) }))
-    .filter(({ room }) => room.every((amount) => amount >= 0));
+    .filter(({ room }) => !isOverdrawn(room))
+    .map(({ room, price, type, members }) => {
+      const use = names.length === 0 ? NO_USE : mostUse(members.map((member) => limitUseOf(pool, member, names)));
+      return { room, price, type, use };
+    });
   return withoutDominated(affordable, near);
+}
+
+const NO_USE: readonly number[] = [];
+
+/** Daemons take more than there is. */
+function isOverdrawn(room: Float64Array): boolean {
+  for (let d = 0; d < room.length; d += 1) if (!((room[d] ?? 0) >= 0)) return true;
+  return false;
 }
 
 /** Limit by limit, the most that any of the types takes. */

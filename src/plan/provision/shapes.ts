@@ -18,20 +18,39 @@ export type KindType = {
 
 export const CAPACITY_TYPE_BITS = { "on-demand": 1, spot: 2, reserved: 4 } as const;
 
-export type KindFacts = {
-  overhead: readonly (HostUse | Readonly<Record<string, number>>)[];
-  hostRoom: HostUse;
-  /** What nodes of a type have besides: see AmountRules. */
-  roomOfType(name: string): HostUse;
-};
+/** What an empty node of a type has for pods and daemons, per dimension; by type (its place in the pool's list). */
+export type TypeRooms = (type: number) => Float64Array;
 
-/** The types of a kind, cheapest first, then by name. */
+/** Worked out for a type when it is asked for, and once for all kinds. */
+export function typeRoomsOf(
+  pool: Pool,
+  dimensions: Dimensions,
+  { hostRoom, roomOfType }: { hostRoom: HostUse; roomOfType(name: string): HostUse },
+): TypeRooms {
+  const known: Float64Array[] = [];
+  const everywhere = new Float64Array(dimensions.names.length);
+  addAmounts(dimensions, everywhere, 0, hostRoom);
+  return (type) => {
+    const before = known[type];
+    if (before !== undefined) return before;
+    const room = Float64Array.from(everywhere);
+    const source = pool.types[type];
+    if (source !== undefined) {
+      addAmounts(dimensions, room, 0, source.allocatable);
+      addAmounts(dimensions, room, 0, roomOfType(source.name));
+    }
+    known[type] = room;
+    return room;
+  };
+}
+
+/** The types of a kind, cheapest first, then by name. @param overhead what daemons take, per dimension */
 export function kindTypesOf(
   pool: Pool,
   kind: LaunchKind,
   columns: Columns,
-  dimensions: Dimensions,
-  facts: KindFacts,
+  rooms: TypeRooms,
+  overhead: Float64Array,
 ): readonly KindType[] {
   const types = new Map<number, KindType>();
   for (const column of kind.columns) {
@@ -44,14 +63,9 @@ export function kindTypesOf(
       known.capacityTypes |= bit;
       continue;
     }
-    const source = pool.types[type];
-    if (source === undefined) continue;
-    const room = new Float64Array(dimensions.names.length);
-    addAmounts(dimensions, room, 0, source.allocatable);
-    addAmounts(dimensions, room, 0, facts.hostRoom);
-    addAmounts(dimensions, room, 0, facts.roomOfType(source.name));
-    for (const one of facts.overhead) addAmounts(dimensions, room, 0, one, -1);
-    types.set(type, { type, name: source.name, price, room, capacityTypes: bit });
+    const room = Float64Array.from(rooms(type));
+    for (let d = 0; d < room.length; d += 1) room[d] = (room[d] ?? 0) - (overhead[d] ?? 0);
+    types.set(type, { type, name: pool.types[type]?.name ?? "", price, room, capacityTypes: bit });
   }
   return [...types.values()].sort((a, b) => a.price - b.price || byText(a.name, b.name));
 }

@@ -1,4 +1,5 @@
 import { byText } from "../../base/order.ts";
+import type { InstanceType } from "../../model/instance-type.ts";
 import { allows, requirement } from "../../model/requirements.ts";
 import { untoleratedHardTaint } from "../../model/taints.ts";
 import type { StateNode } from "../../snapshot/snapshot.ts";
@@ -65,13 +66,28 @@ function launchable(key: string, pools: readonly Pool[]): readonly string[] {
   const found = new Set<string>();
   for (const { requirements, types } of pools) {
     const own = requirements.get(key);
-    const typed = types.flatMap((type) => type.requirements.get(key) ?? []).filter(({ complement }) => !complement);
-    const sources = typed.length > 0 || own === undefined || own.complement ? typed : [own];
-    for (const { values } of sources) {
-      for (const value of values) if (own === undefined || allows(own, value)) found.add(value);
-    }
+    const typed = typedValues(key, types);
+    const sources = typed.isSaid || own === undefined || own.complement ? typed.values : own.values;
+    for (const value of sources) if (own === undefined || allows(own, value)) found.add(value);
   }
   return [...found];
+}
+
+/** Values that the types list for a label, and whether any lists some. */
+type TypedValues = { values: ReadonlySet<string>; isSaid: boolean };
+
+/** Lists of types last for many plans. */
+const typed = new WeakMap<readonly InstanceType[], Map<string, TypedValues>>();
+
+function typedValues(key: string, types: readonly InstanceType[]): TypedValues {
+  const ofTypes = typed.get(types) ?? new Map<string, TypedValues>();
+  typed.set(types, ofTypes);
+  const known = ofTypes.get(key);
+  if (known !== undefined) return known;
+  const listed = types.flatMap((type) => type.requirements.get(key) ?? []).filter(({ complement }) => !complement);
+  const made = { values: new Set(listed.flatMap(({ values }) => [...values])), isSaid: listed.length > 0 };
+  ofTypes.set(key, made);
+  return made;
 }
 
 function standing(key: string, nodes: NodeTable): readonly string[] {
