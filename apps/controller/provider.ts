@@ -108,6 +108,7 @@ export function ec2Provider(settings: Settings, ports: Ports): CloudProvider {
     subnetRefreshMs: settings.subnetRefreshIntervalMs,
     amiRefreshMs: settings.amiRefreshIntervalMs,
     interruptionQueue: settings.interruptionQueue,
+    allowsExpressions: settings.awsFeatureGates.nodeClassCel,
     followsZonalShift: settings.enableZonalShift,
   });
 }

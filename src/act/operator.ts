@@ -12,6 +12,7 @@ import { nodeClaimHydrationController, nodeHydrationController } from "./hydrati
 import { interruptionController } from "./interruption.ts";
 import { ActMemory } from "./memory.ts";
 import { nodeClassCareController } from "./node-class-care.ts";
+import { nodeClassLearningController } from "./node-class-learning.ts";
 import { nodeRepairController } from "./node-repair.ts";
 import { nodeTerminationController } from "./node-termination.ts";
 import { nodeClaimConsistencyController } from "./nodeclaim-consistency.ts";
@@ -150,7 +151,7 @@ function controllersOf(needs: Needs, pods: PodObserver | undefined): Controller[
     nodePoolRegistrationHealthController(needs),
     nodePoolCounterController(needs),
     pricingController(needs),
-    ...(care === undefined ? [] : [nodeClassCareController(needs, care)]),
+    ...(care === undefined ? [] : [nodeClassCareController(needs, care), nodeClassLearningController(needs, care)]),
     ...(changedLabels === undefined ? [] : [nodeClaimRelabellingController(needs, changedLabels)]),
     ...(nameInstance === undefined ? [] : [nodeClaimTaggingController(needs, nameInstance)]),
   ];

@@ -1,5 +1,32 @@
 import type { SettingRow } from "./settings-table.ts";
-import { ADDRESS, AMOUNT, BOOLEAN, duration, TEXT, wholeNumber } from "./settings-values.ts";
+import {
+  ADDRESS,
+  AMOUNT,
+  BOOLEAN,
+  duration,
+  parseBooleanWord,
+  TEXT,
+  type ValueType,
+  wholeNumber,
+} from "./settings-values.ts";
+
+export type AwsGates = { nodeClassCel: boolean };
+
+const AWS_GATES: ValueType<AwsGates> = {
+  name: "gates",
+  isStrictVariable: true,
+  parse(text) {
+    const gates = { nodeClassCel: false };
+    for (const item of text.split(",").filter((one) => one.trim() !== "")) {
+      const [name = "", word = ""] = item.split("=").map((part) => part.trim());
+      const isOn = parseBooleanWord(word);
+      if (isOn === undefined) return { expected: "gates as in NodeClassCEL=true" };
+      if (name === "NodeClassCEL") gates.nodeClassCel = isOn;
+    }
+    return { value: gates };
+  },
+  print: ({ nodeClassCel }) => `NodeClassCEL=${nodeClassCel}`,
+};
 
 /** Settings of the AWS provider. */
 export type AwsSettingValues = {
@@ -19,7 +46,7 @@ export type AwsSettingValues = {
   enableZonalShift: boolean;
   amiRefreshIntervalMs: number;
   subnetRefreshIntervalMs: number;
-  awsFeatureGates: string;
+  awsFeatureGates: AwsGates;
 };
 
 export const AWS_SETTINGS: { readonly [K in keyof AwsSettingValues]: SettingRow<AwsSettingValues[K]> } = {
@@ -112,9 +139,8 @@ export const AWS_SETTINGS: { readonly [K in keyof AwsSettingValues]: SettingRow<
   awsFeatureGates: {
     flag: "aws-feature-gates",
     variable: "AWS_FEATURE_GATES",
-    type: TEXT,
-    default: "NodeClassCEL=false",
+    type: AWS_GATES,
+    default: { nodeClassCel: false },
     meaning: "feature switches of the AWS provider",
-    notBuilt: (gates) => (/NodeClassCEL=(1|t|T|TRUE|true|True)\b/.test(gates) ? ["feature gate NodeClassCEL"] : []),
   },
 };

@@ -1,4 +1,5 @@
 import type { NodeClass } from "../model/cluster-view.ts";
+import type { Node } from "../model/core.ts";
 import type { InstanceType } from "../model/instance-type.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { NodePool } from "../model/resources/node-pool.ts";
@@ -44,6 +45,11 @@ export interface NodeClassCare {
   /** The hash that tells whether nodes were launched from the class as it is; annotations of class and claims. */
   hash(nodeClass: NodeClass): { annotation: string; hash: string; versionAnnotation: string; version: string };
   findings(nodeClass: NodeClass): Promise<NodeClassFindings>;
+  /** What these nodes of the class, which have registered, show of their types: annotations of the class. */
+  learn(
+    nodeClass: NodeClass,
+    nodes: readonly { claim: NodeClaim; node: Node }[],
+  ): Promise<Readonly<Record<string, string>>>;
   /** Takes away what was made for the class. May be repeated. */
   finalize(nodeClass: NodeClass): Promise<void>;
 }

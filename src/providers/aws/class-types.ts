@@ -1,5 +1,6 @@
 import type { InstanceType, Offering } from "../../model/instance-type.ts";
 import type { Requirements } from "../../model/requirements.ts";
+import { NodeClassNotReadyError } from "../../ports/cloud-provider.ts";
 import type { Prices } from "./prices.ts";
 import type { ClassView } from "./pure/class-view.ts";
 import { misfit } from "./pure/compatibility.ts";
@@ -10,6 +11,7 @@ import {
   requirementsOfType,
   type TypeSettings,
 } from "./pure/instance-type.ts";
+import { kubeletOfType } from "./pure/kubelet-expressions.ts";
 import { type Market, offeringsOf } from "./pure/offerings.ts";
 import type { ReservationCounts } from "./reservation-counts.ts";
 import type { SoldType, TypeBook } from "./type-book.ts";
@@ -54,7 +56,21 @@ export class ClassTypes {
     };
   }
 
-  /** In order of name; also types of which nothing can be bought now. */
+  /** Why the types of the class cannot be told: an expression in its kubelet's settings fails on one of them. */
+  async problem(view: ClassView): Promise<string | undefined> {
+    try {
+      await this.of(view);
+      return undefined;
+    } catch (error) {
+      if (error instanceof NodeClassNotReadyError) return error.message;
+      throw error;
+    }
+  }
+
+  /**
+   * In order of name; also types of which nothing can be bought now.
+   * @throws NodeClassNotReadyError when an expression in the class' settings of the kubelet fails on one of them
+   */
   async of(view: ClassView): Promise<readonly InstanceType[]> {
     const { book, prices, unavailable, reservations, shift } = this.#needs;
     const sold = await book.types();
@@ -84,8 +100,11 @@ export class ClassTypes {
       this.#requirements.get(key) ?? sold.map(({ facts, zones }) => requirementsOfType(facts, zones, view, settings));
     if (this.#requirements.size >= SHARED_MAX) this.#requirements.clear();
     this.#requirements.set(key, shared);
+    const interfaces = view.spec.networkInterfaces ?? [];
     return sold.map((one, i) => {
-      const shape = nodeShape(one.facts, one.zones, view, settings, undefined, shared[i]);
+      const resolved = kubeletOfType(view.kubelet, one.facts, view.familyFacts, interfaces, settings.reservedEnis);
+      if ("problem" in resolved) throw new NodeClassNotReadyError(resolved.problem);
+      const shape = nodeShape(one.facts, one.zones, view, settings, shared[i], resolved.kubelet);
       return { sold: one, shape, fits: misfit(one.facts, shape.requirements, view) === undefined };
     });
   }
@@ -123,7 +142,8 @@ export class ClassTypes {
 }
 
 /** Of the class: all that decides how a node looks and what it may be. */
-function partsThatShape({ spec, subnets, amis, reservations, placementGroup }: ClassView): unknown {
+function partsThatShape(view: ClassView): unknown {
+  const { spec, subnets, amis, reservations, placementGroup } = view;
   const { kubelet, blockDeviceMappings, instanceStorePolicy, networkInterfaces, cpuOptions, connectionTracking } = spec;
   return [
     [spec.amiFamily, spec.amiSelectorTerms],
@@ -133,5 +153,6 @@ function partsThatShape({ spec, subnets, amis, reservations, placementGroup }: C
     amis,
     reservations,
     placementGroup,
+    [...view.learnedMemory],
   ];
 }

@@ -15,6 +15,7 @@ import { isWindows } from "./pure/ami-family.ts";
 import type { ClassView } from "./pure/class-view.ts";
 import { launchFailure } from "./pure/fleet-errors.ts";
 import { type FleetShape, fleetRequest } from "./pure/fleet-request.ts";
+import { LEARNED_MEMORY_ANNOTATION } from "./pure/labels.ts";
 import { type LaunchPlan, planLaunch } from "./pure/launch-plan.ts";
 import { explained, isDenied } from "./pure/permissions.ts";
 
@@ -42,9 +43,11 @@ export class LaunchTrial {
   /** Remembered as long as class and findings stay the same. @throws AwsError when it cannot be told now */
   async verdict(nodeClass: Ec2NodeClass, view: ClassView): Promise<Verdict> {
     const { metadata, spec } = nodeClass;
+    // What nodes have shown changes nothing about permissions; any other annotation has them tried out again.
+    const { [LEARNED_MEMORY_ANNOTATION]: _, ...annotations } = metadata.annotations ?? {};
     const { subnets, securityGroupIds, amis, instanceProfile, reservations } = view;
     const found = [subnets, securityGroupIds, amis, instanceProfile, reservations.map(({ id }) => id)];
-    const key = JSON.stringify([metadata.uid, spec, metadata.annotations, found]);
+    const key = JSON.stringify([metadata.uid, spec, annotations, found]);
     const verdict = await this.#verdicts.get(key, () => this.#tryOut(nodeClass, view));
     // A profile of the user's may come any moment.
     if (verdict?.reason === "InstanceProfileNotFound") this.#verdicts.forget(key);

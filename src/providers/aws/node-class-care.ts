@@ -1,6 +1,8 @@
 import { MINUTE_MS, parseTime } from "../../base/time.ts";
 import { EC2_NODE_CLASSES } from "../../model/kinds.ts";
+import { INSTANCE_TYPE_LABEL } from "../../model/labels.ts";
 import type { Ec2NodeClass } from "../../model/resources/ec2-node-class.ts";
+import { parseResources } from "../../model/resources.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { NodeClassCare, NodeClassFindings } from "../../ports/cloud-provider.ts";
 import type { Log } from "../../ports/telemetry.ts";
@@ -13,8 +15,16 @@ import type { LaunchTemplates } from "./launch-templates.ts";
 import type { LaunchTrial, Verdict } from "./launch-trial.ts";
 import { type Ec2NodeClassSpec, familyOf } from "./pure/ami-family.ts";
 import { statusAmis } from "./pure/ami-selection.ts";
-import { classView, type StatusReservation } from "./pure/class-view.ts";
-import { AWS_GROUP, HASH_ANNOTATION, HASH_VERSION_ANNOTATION, NODE_CLASS_FINALIZER } from "./pure/labels.ts";
+import { type ClassView, classView, type StatusReservation } from "./pure/class-view.ts";
+import { amiFor } from "./pure/compatibility.ts";
+import {
+  AWS_GROUP,
+  HASH_ANNOTATION,
+  HASH_VERSION_ANNOTATION,
+  LEARNED_MEMORY_ANNOTATION,
+  NODE_CLASS_FINALIZER,
+} from "./pure/labels.ts";
+import { withSeenMemory } from "./pure/learned-memory.ts";
 import { NODE_CLASS_HASH_VERSION, nodeClassHash } from "./pure/node-class-hash.ts";
 import { explained, isCallerUnknown, isDenied } from "./pure/permissions.ts";
 import { specProblem } from "./pure/spec-problem.ts";
@@ -35,6 +45,7 @@ export type CareNeeds = {
   shift: ZonalShift;
   trial: LaunchTrial;
   isDryRunDisabled: boolean;
+  allowsExpressions: boolean;
   clusterName: string;
   region: string;
   clusterCaBundle: string;
@@ -76,6 +87,7 @@ export function ec2NodeClassCare(needs: CareNeeds): NodeClassCare {
       };
     },
     findings: (nodeClass) => findings(needs, nodeClass as Ec2NodeClass),
+    learn: (nodeClass, nodes) => learn(needs, nodeClass as Ec2NodeClass, nodes),
     async finalize(nodeClass) {
       const ec2Class = nodeClass as Ec2NodeClass;
       needs.types.forget(ec2Class.metadata.name);
@@ -83,6 +95,26 @@ export function ec2NodeClassCare(needs: CareNeeds): NodeClassCare {
       await needs.templates.deleteOf(ec2Class.metadata.name);
     },
   };
+}
+
+/** Nodes that were started from other images say nothing about the next ones. */
+async function learn(
+  { types, finders }: CareNeeds,
+  nodeClass: Ec2NodeClass,
+  nodes: Parameters<NodeClassCare["learn"]>[1],
+): Promise<Readonly<Record<string, string>>> {
+  const { spec } = nodeClass;
+  const view = spec === undefined ? undefined : classView(nodeClass, await finders.placementGroup(spec));
+  if (view === undefined || nodes.length === 0) return {};
+  const byName = new Map((await types.of(view)).map((type) => [type.name, type]));
+  const seen = nodes.flatMap(({ claim, node }) => {
+    const type = byName.get(node.metadata.labels?.[INSTANCE_TYPE_LABEL] ?? "");
+    const isCurrent = type !== undefined && amiFor(type.requirements, view.amis)?.id === claim.status?.imageID;
+    const bytes = parseResources(node.status?.capacity)["memory"] ?? 0;
+    return isCurrent ? [{ type: type.name, bytes }] : [];
+  });
+  const text = withSeenMemory(view.learnedMemory, seen, view.amis);
+  return text === undefined ? {} : { [LEARNED_MEMORY_ANNOTATION]: text };
 }
 
 async function findings(needs: CareNeeds, nodeClass: Ec2NodeClass): Promise<NodeClassFindings> {
@@ -268,7 +300,7 @@ const DEPENDENCIES: readonly string[] = ["AMIsReady", "InstanceProfileReady", "S
 function validation(found: readonly Found[]): Look {
   return async (needs, nodeClass, spec) => {
     const type = "ValidationSucceeded";
-    const problem = specProblem(spec);
+    const problem = specProblem(spec, needs.allowsExpressions);
     if (problem !== undefined) return { condition: isNot(type, problem.reason, problem.message) };
     if (familyOf(spec) === "AL2023" && (await needs.cluster.facts({ needsCidr: true })).cidr === undefined) {
       const message = "EKS tells no address range of the cluster's services, which nodes of AL2023 need";
@@ -283,19 +315,20 @@ function validation(found: readonly Found[]): Look {
     if (open.length > 0) {
       return { condition: { type, status: "Unknown", reason, message: `not known yet: ${open.join(", ")}` } };
     }
-    const verdict = needs.isDryRunDisabled ? undefined : await triedOut(needs, nodeClass, spec, found);
+    const status = { ...nodeClass.status, ...statusOf(found) };
+    const view = classView({ ...nodeClass, status }, await needs.finders.placementGroup(spec));
+    const verdict = view === undefined ? undefined : await verdictOn(needs, nodeClass, view);
     return { condition: verdict === undefined ? isReady(type) : isNot(type, verdict.reason, verdict.message) };
   };
 }
 
-/** With what was just found, which does not stand in the status yet. */
-async function triedOut(
-  { trial, finders }: CareNeeds,
+/** On a class whose parts are all there. */
+async function verdictOn(
+  { types, trial, isDryRunDisabled }: CareNeeds,
   nodeClass: Ec2NodeClass,
-  spec: Ec2NodeClassSpec,
-  found: readonly Found[],
+  view: ClassView,
 ): Promise<Verdict> {
-  const status = { ...nodeClass.status, ...statusOf(found) };
-  const view = classView({ ...nodeClass, status }, await finders.placementGroup(spec));
-  return view === undefined ? undefined : trial.verdict(nodeClass, view);
+  const message = await types.problem(view);
+  if (message !== undefined) return { reason: "KubeletExpressionEvaluationFailed", message };
+  return isDryRunDisabled ? undefined : trial.verdict(nodeClass, view);
 }

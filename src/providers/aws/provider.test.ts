@@ -45,6 +45,7 @@ function setUp() {
       isEksControlPlane: true,
       isDryRunDisabled: false,
       followsZonalShift: false,
+      allowsExpressions: false,
       ...silentTelemetry,
     });
   /** Lets virtual time pass until it is done. */

@@ -84,6 +84,8 @@ export type AwsProviderOptions = ClusterOptions & {
   isDryRunDisabled: boolean;
   /** Zones that ARC shifts the cluster away from are left alone. */
   followsZonalShift: boolean;
+  /** Settings of the kubelet may be expressions of the type's size. */
+  allowsExpressions: boolean;
 };
 
 /** A cloud of EC2 instances, for node classes of kind EC2NodeClass. */
@@ -202,6 +204,7 @@ function partsOf(options: AwsProviderOptions) {
     log,
     region,
     reservedCapacity,
+    allowsExpressions: options.allowsExpressions,
     cluster,
     templates,
     addresses,
@@ -229,13 +232,13 @@ function partsOf(options: AwsProviderOptions) {
 }
 
 /** @throws NodeClassNotReadyError when there is nothing to make types of */
-async function viewOf({ finders }: Parts, nodeClass: Ec2NodeClass | undefined): Promise<ClassView> {
+async function viewOf({ finders, allowsExpressions }: Parts, nodeClass: Ec2NodeClass | undefined): Promise<ClassView> {
   const spec = nodeClass?.spec;
   const group = spec === undefined ? undefined : await finders.placementGroup(spec);
   const view = nodeClass === undefined ? undefined : classView(nodeClass, group);
   if (view === undefined) throw new NodeClassNotReadyError("there is no such EC2NodeClass");
   if (view.subnets.length === 0) throw new NodeClassNotReadyError(`EC2NodeClass "${view.name}" has found no subnets`);
-  const problem = kubeletProblem(view.spec.kubelet, view.family);
+  const problem = kubeletProblem(view.spec.kubelet, view.family, allowsExpressions);
   if (problem !== undefined) throw new NodeClassNotReadyError(`EC2NodeClass "${view.name}": ${problem.message}`);
   return view;
 }

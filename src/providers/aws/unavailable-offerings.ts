@@ -5,16 +5,21 @@ import type { ClassView } from "./pure/class-view.ts";
 
 type Offering = { type: string; zone: string; capacityType: CapacityType };
 
-const TTL_MS = 3 * MINUTE_MS;
+/** So long nobody asks again; each refusal soon after the last one doubles it. */
+const TTL_MS = { first: 3 * MINUTE_MS, most: 12 * MINUTE_MS };
+/** A refusal so long after the end of the last one is a first one. */
+const FORGIVEN_MS = 15 * MINUTE_MS;
 
 /**
  * What EC2 has refused a short while ago. It is forgotten after three minutes: the only way to learn that there is
- * capacity again is to ask.
- * @source reference of the AWS provider, section 2.1
+ * capacity again is to ask. What was asked for in vain is asked for more and more seldom, up to every twelve minutes.
+ * @source reference of the AWS provider, section 2.1; there it is three minutes each time
  */
 export class UnavailableOfferings {
   readonly #clock: Clock;
   readonly #untilMs = new Map<string, number>();
+  /** Of what was refused lately: for how long the last time, and until when. */
+  readonly #refused = new Map<string, { ttlMs: number; untilMs: number }>();
   #version = 0;
 
   constructor(clock: Clock) {
@@ -29,6 +34,7 @@ export class UnavailableOfferings {
       this.#untilMs.delete(key);
       this.#version += 1;
     }
+    for (const [key, { untilMs }] of this.#refused) if (nowMs - untilMs >= FORGIVEN_MS) this.#refused.delete(key);
     return this.#version;
   }
 
@@ -64,7 +70,14 @@ export class UnavailableOfferings {
   }
 
   #mark(key: string): void {
-    this.#untilMs.set(key, this.#clock.nowMs() + TTL_MS);
+    const nowMs = this.#clock.nowMs();
+    // Several launches that were under way may hear of the same refusal.
+    if ((this.#untilMs.get(key) ?? 0) > nowMs) return;
+    const last = this.#refused.get(key);
+    const isAgain = last !== undefined && nowMs - last.untilMs < FORGIVEN_MS;
+    const ttlMs = isAgain ? Math.min(TTL_MS.most, last.ttlMs * 2) : TTL_MS.first;
+    this.#untilMs.set(key, nowMs + ttlMs);
+    this.#refused.set(key, { ttlMs, untilMs: nowMs + ttlMs });
     this.#version += 1;
   }
 }

@@ -41,6 +41,7 @@ export function faultyProvider(provider: CloudProvider, needs: FaultNeeds): Clou
             finalizer: care.finalizer,
             hash: (nodeClass) => care.hash(nodeClass),
             findings: (nodeClass) => call("find", nodeClass.metadata.name, () => care.findings(nodeClass)),
+            learn: (nodeClass, nodes) => care.learn(nodeClass, nodes),
             finalize: (nodeClass) => call("finalize", nodeClass.metadata.name, () => care.finalize(nodeClass)),
           },
         }),

@@ -2,6 +2,7 @@ import type { Ec2NodeClass } from "../../../model/resources/ec2-node-class.ts";
 import type { PlacementGroup } from "../aws-api.ts";
 import { type AmiFamily, type Ec2NodeClassSpec, FAMILIES, type FamilyFacts, familyOf } from "./ami-family.ts";
 import { type Kubelet, kubeletOf } from "./kubelet.ts";
+import { learnedMemory } from "./learned-memory.ts";
 
 export type Ec2NodeClassStatus = NonNullable<Ec2NodeClass["status"]>;
 export type StatusAmi = NonNullable<Ec2NodeClassStatus["amis"]>[number];
@@ -25,6 +26,8 @@ export type ClassView = {
   instanceProfile: string;
   reservations: readonly StatusReservation[];
   placementGroup: PlacementGroup | undefined;
+  /** By type, in bytes: the memory that nodes of the class really had. */
+  learnedMemory: ReadonlyMap<string, number>;
 };
 
 /** @param placementGroup what the class' selector finds; it does not stand in the status */
@@ -48,5 +51,6 @@ export function classView(
     instanceProfile: status.instanceProfile ?? "",
     reservations: status.capacityReservations ?? [],
     placementGroup,
+    learnedMemory: learnedMemory({ metadata }, status.amis ?? []),
   };
 }

@@ -124,7 +124,12 @@ describe("memory and storage", () => {
 
   it("is what a node has shown, once one has", () => {
     const { facts, zones } = sold("m5.large");
-    const shape = nodeShape(facts, zones, viewOf(), SETTINGS, 7_900 * MI);
+    const shape = nodeShape(
+      facts,
+      zones,
+      { ...viewOf(), learnedMemory: new Map([["m5.large", 7_900 * MI]]) },
+      SETTINGS,
+    );
     assert.equal(shape.capacity["memory"], 7_900 * MI);
   });
 

@@ -14,6 +14,7 @@ import { deviceResources } from "../../ec2/devices.ts";
 import type { Ec2Facts } from "../../ec2/facts.ts";
 import { EC2_LABELS, ec2Labels } from "../../ec2/labels.ts";
 import type { ClassView, StatusReservation } from "./class-view.ts";
+import type { Kubelet } from "./kubelet.ts";
 import {
   EFA_RESOURCE,
   PARTITION_LABEL,
@@ -43,6 +44,8 @@ export type NodeShape = {
   capacity: Resources;
   overhead: Resources;
   allocatable: Resources;
+  /** Where the class' settings of the kubelet are not the same for all types: those of this type. */
+  kubelet?: Kubelet;
 };
 
 const MI = 2 ** 20;
@@ -50,7 +53,7 @@ const MI = 2 ** 20;
 /**
  * @param zones        where the type is sold
  * @param requirements those of `requirementsOfType`, where somebody has them already
- * @param learnedBytes memory that a node of this type and image really had
+ * @param kubelet      the class' settings of the kubelet as they are on nodes of this type
  * @source reference of the AWS provider, sections 1.1 to 1.4, and of its API, section 5
  */
 export function nodeShape(
@@ -58,17 +61,17 @@ export function nodeShape(
   zones: readonly string[],
   view: ClassView,
   settings: TypeSettings,
-  learnedBytes?: number,
   requirements: Requirements = requirementsOfType(facts, zones, view, settings),
+  kubelet: Kubelet = view.kubelet,
 ): NodeShape {
-  const { spec, familyFacts, kubelet } = view;
+  const { spec, familyFacts } = view;
   const interfaces = spec.networkInterfaces ?? [];
   const estimate = estimatedMemory(facts, settings.vmMemoryOverhead);
   const storage = ephemeralStorageBytes(facts, spec);
   const pods = podsOf(facts, familyFacts, kubelet, interfaces, settings.reservedEnis);
   const capacity = withoutZeros({
     cpu: facts.cpu * 1_000,
-    memory: learnedBytes ?? estimate,
+    memory: view.learnedMemory.get(facts.name) ?? estimate,
     "ephemeral-storage": storage,
     pods,
     ...deviceResources(facts),
@@ -87,6 +90,7 @@ export function nodeShape(
     capacity: pods === 0 ? { ...capacity, pods: 0 } : capacity,
     overhead,
     allocatable: notNegative(subtractResources(capacity, overhead)),
+    ...(kubelet === view.kubelet ? {} : { kubelet }),
   };
 }
 

@@ -2,9 +2,11 @@ import { parseDuration } from "../../../model/duration.ts";
 import { milliValue, parseQuantity } from "../../../model/quantity.ts";
 import type { AmiFamily } from "./ami-family.ts";
 import { FAMILIES } from "./ami-family.ts";
+import { expressionProblem, expressionsIn } from "./kubelet-expressions.ts";
 import { KUBELET_FIELDS, type KubeletFieldType } from "./kubelet-fields.ts";
 
-type Amounts = Readonly<Record<string, string>>;
+export type Amounts = Readonly<Record<string, string>>;
+export type RawKubelet = Readonly<Record<string, unknown>>;
 
 /** What spec.kubelet says about nodes that Karpenter has to know. */
 export type Kubelet = {
@@ -48,12 +50,16 @@ const SIGNALS: readonly string[] = [
 const RESERVED: readonly string[] = ["cpu", "memory", "ephemeral-storage", "pid"];
 
 export type KubeletProblem = {
-  reason: "InvalidKubeletConfiguration" | "KubeletExpressionsDisabled" | "UnsupportedKubeletConfiguration";
+  reason:
+    | "InvalidKubeletConfiguration"
+    | "KubeletExpressionsDisabled"
+    | "KubeletExpressionInvalid"
+    | "UnsupportedKubeletConfiguration";
   message: string;
 };
 
 /** spec.kubelet as far as it concerns Karpenter; to be used only where `kubeletProblem` finds nothing. */
-export function kubeletOf(raw: Readonly<Record<string, unknown>> | undefined): Kubelet {
+export function kubeletOf(raw: RawKubelet | undefined): Kubelet {
   return (raw ?? {}) as Kubelet;
 }
 
@@ -62,21 +68,24 @@ export function kubeletOf(raw: Readonly<Record<string, unknown>> | undefined): K
  * @source reference of the AWS provider's API, section 2.5
  */
 export function kubeletProblem(
-  raw: Readonly<Record<string, unknown>> | undefined,
+  raw: RawKubelet | undefined,
   family: AmiFamily,
+  allowsExpressions: boolean,
 ): KubeletProblem | undefined {
   if (raw === undefined) return undefined;
   const invalid = (mistakes: readonly string[]): KubeletProblem | undefined =>
     mistakes.length === 0 ? undefined : { reason: "InvalidKubeletConfiguration", message: mistakes.join("; ") };
   const shape = invalid(shapeMistakes(raw));
   if (shape !== undefined) return shape;
-  const expressions = expressionsIn(raw);
-  if (expressions.length > 0) {
+  const expressions = expressionsIn(raw).map(({ field, name }) => (field === name ? field : `${field}.${name}`));
+  if (expressions.length > 0 && !allowsExpressions) {
     return {
       reason: "KubeletExpressionsDisabled",
-      message: `${expressions.join(", ")}: expressions need the feature gate NodeClassCEL, which this version does not have`,
+      message: `${expressions.join(", ")}: expressions need the feature gate NodeClassCEL (--aws-feature-gates=NodeClassCEL=true)`,
     };
   }
+  const unreadable = expressionProblem(raw);
+  if (unreadable !== undefined) return { reason: "KubeletExpressionInvalid", message: unreadable };
   const kubelet = kubeletOf(raw);
   return invalid(valueMistakes(raw, kubelet)) ?? unsupported(raw, kubelet, family);
 }
@@ -87,7 +96,7 @@ export function percentOf(value: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
-function shapeMistakes(raw: Readonly<Record<string, unknown>>): string[] {
+function shapeMistakes(raw: RawKubelet): string[] {
   const mistakes: string[] = [];
   for (const [key, value] of Object.entries(raw)) {
     const type = KUBELET_FIELDS[key];
@@ -145,19 +154,7 @@ function isMapOf(value: unknown, type: "string" | "boolean"): boolean {
   return isObject(value) && Object.values(value).every((one) => typeof one === type);
 }
 
-/** Where an expression stands instead of a number or quantity. */
-function expressionsIn(raw: Readonly<Record<string, unknown>>): string[] {
-  const found: string[] = [];
-  if (typeof raw["maxPods"] === "string") found.push("maxPods");
-  for (const list of ["kubeReserved", "systemReserved"]) {
-    for (const [name, value] of Object.entries((raw[list] ?? {}) as Amounts)) {
-      if (parseQuantity(value) === undefined) found.push(`${list}.${name}`);
-    }
-  }
-  return found;
-}
-
-function valueMistakes(raw: Readonly<Record<string, unknown>>, kubelet: Kubelet): string[] {
+function valueMistakes(raw: RawKubelet, kubelet: Kubelet): string[] {
   const mistakes: string[] = [];
   if (raw["registerWithTaints"] !== undefined) {
     mistakes.push("registerWithTaints is set by Karpenter: put taints in the NodePool");
@@ -207,7 +204,7 @@ function numberMistakes(kubelet: Kubelet): string[] {
   const mistakes: string[] = [];
   for (const key of ["maxPods", "podsPerCore", "evictionMaxPodGracePeriod"] as const) {
     const value = kubelet[key];
-    if (value !== undefined && value < 0) mistakes.push(`${key} may not be negative`);
+    if (typeof value === "number" && value < 0) mistakes.push(`${key} may not be negative`);
   }
   const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low } = kubelet;
   for (const [name, value] of Object.entries({ imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low })) {
@@ -220,11 +217,7 @@ function numberMistakes(kubelet: Kubelet): string[] {
 }
 
 /** What the family's images cannot be told. */
-function unsupported(
-  raw: Readonly<Record<string, unknown>>,
-  kubelet: Kubelet,
-  family: AmiFamily,
-): KubeletProblem | undefined {
+function unsupported(raw: RawKubelet, kubelet: Kubelet, family: AmiFamily): KubeletProblem | undefined {
   const { takesAnyKubeletKey, honoursPodsPerCore } = FAMILIES[family];
   if (takesAnyKubeletKey) return undefined;
   const others = Object.keys(raw).filter((key) => !MANAGED_KEYS.has(key));

@@ -27,6 +27,7 @@ export const AWS_WELL_KNOWN_LABELS: readonly string[] = [
 export const HASH_ANNOTATION = "karpenter.k8s.aws/ec2nodeclass-hash";
 export const HASH_VERSION_ANNOTATION = "karpenter.k8s.aws/ec2nodeclass-hash-version";
 export const PROFILE_ANNOTATION = "karpenter.k8s.aws/instance-profile-name";
+export const LEARNED_MEMORY_ANNOTATION = "karpenter.k8s.aws/learned-memory";
 export const NODE_CLASS_FINALIZER = "karpenter.k8s.aws/termination";
 
 export const NODE_POOL_TAG = "karpenter.sh/nodepool";

@@ -13,6 +13,8 @@ import type { NodeClaim } from "../../../model/resources/node-claim.ts";
 import { fits, parseResources } from "../../../model/resources.ts";
 import type { ClassView, StatusAmi, StatusReservation } from "./class-view.ts";
 import { amiFor } from "./compatibility.ts";
+import type { NodeShape } from "./instance-type.ts";
+import type { Kubelet } from "./kubelet.ts";
 import { EFA_RESOURCE, TENANCY_LABEL } from "./labels.ts";
 
 /** A type with those of its offerings that would do. */
@@ -24,6 +26,7 @@ export type LaunchGroup = {
   maxPods: number;
   efaInterfaces: number;
   reservation: StatusReservation | undefined;
+  kubelet: Kubelet;
   candidates: readonly Candidate[];
 };
 export type LaunchPlan = {
@@ -226,11 +229,13 @@ function groupsOf(claim: NodeClaim, candidates: readonly Candidate[], view: Clas
     const ami = amiFor(type.requirements, view.amis);
     if (ami === undefined) continue;
     const maxPods = type.capacity["pods"] ?? 0;
+    const kubelet = (type as Partial<NodeShape>).kubelet ?? view.kubelet;
+    const reserves = kubelet === view.kubelet ? "" : JSON.stringify([kubelet.kubeReserved, kubelet.systemReserved]);
     const efaInterfaces = wantsEfa ? (type.capacity[EFA_RESOURCE] ?? 0) : 0;
     for (const offering of offerings) {
       const reservation = view.reservations.find(({ id }) => id === offering.reservationId);
-      const key = [ami.id, maxPods, efaInterfaces, reservation?.id ?? ""].join(" ");
-      const group = groups.get(key) ?? { ami, maxPods, efaInterfaces, reservation, candidates: [] };
+      const key = [ami.id, maxPods, efaInterfaces, reservation?.id ?? "", reserves].join(" ");
+      const group = groups.get(key) ?? { ami, maxPods, efaInterfaces, reservation, kubelet, candidates: [] };
       groups.set(key, group);
       const last = group.candidates.at(-1);
       if (last?.type === type)

@@ -71,10 +71,11 @@ function bootstrapOf(
   claim: NodeClaim,
   view: ClassView,
   { labelledAs }: Pick<LaunchPlan, "labelledAs">,
-  { ami, maxPods }: LaunchGroup,
+  { ami, maxPods, kubelet }: LaunchGroup,
   cluster: ClusterFacts,
 ): Bootstrap {
-  const { spec, family, kubelet } = view;
+  const { spec, family } = view;
+  const { kubeReserved, systemReserved } = kubelet;
   const imageVersion = imageVersionOf(view, ami);
   const isCustom = family === "Custom";
   return {
@@ -85,7 +86,11 @@ function bootstrapOf(
       ...(isCustom ? {} : { [DO_NOT_SYNC_TAINTS_LABEL]: "true" }),
     }),
     taints: taintsOf(claim),
-    rawKubelet: spec.kubelet ?? {},
+    rawKubelet: {
+      ...spec.kubelet,
+      ...(kubeReserved === undefined ? {} : { kubeReserved }),
+      ...(systemReserved === undefined ? {} : { systemReserved }),
+    },
     kubelet,
     maxPods,
     hasRaid0: spec.instanceStorePolicy === "RAID0",

@@ -240,7 +240,7 @@ describe("settings of the kubelet that cannot stand", () => {
   ];
   for (const [kubelet, family, reason, message] of rows) {
     it(`${family} ${JSON.stringify(kubelet)}: ${reason ?? "fine"}`, () => {
-      const problem = kubeletProblem(kubelet, family);
+      const problem = kubeletProblem(kubelet, family, false);
       assert.equal(problem?.reason, reason);
       if (message !== undefined) assert.match(problem?.message ?? "", message);
     });

@@ -4,9 +4,12 @@ import { reservedTag } from "./tags.ts";
 import { userDataOf } from "./user-data/user-data.ts";
 
 /** What is wrong with a class by itself, whatever AWS says. */
-export function specProblem(spec: Ec2NodeClassSpec): { reason: string; message: string } | undefined {
+export function specProblem(
+  spec: Ec2NodeClassSpec,
+  allowsExpressions: boolean,
+): { reason: string; message: string } | undefined {
   const family = familyOf(spec);
-  const kubelet = kubeletProblem(spec.kubelet, family);
+  const kubelet = kubeletProblem(spec.kubelet, family, allowsExpressions);
   if (kubelet !== undefined) return kubelet;
   const tag = reservedTag(spec.tags);
   if (tag !== undefined) {

@@ -8,6 +8,7 @@ import type { Ec2NodeClassSpec } from "./ami-family.ts";
 import { type ClassView, classView, type Ec2NodeClassStatus } from "./class-view.ts";
 import { misfit } from "./compatibility.ts";
 import { nodeShape } from "./instance-type.ts";
+import { kubeletOfType } from "./kubelet-expressions.ts";
 import { type Market, offeringsOf } from "./offerings.ts";
 
 /** Of us-east-1, for tests. */
@@ -76,7 +77,9 @@ export const MARKET: Market = {
 export function typesOf(names: readonly string[], view: ClassView, market: Partial<Market> = {}): InstanceType[] {
   return names.map((name) => {
     const { facts, zones } = sold(name);
-    const shape = nodeShape(facts, zones, view, SETTINGS);
+    const resolved = kubeletOfType(view.kubelet, facts, view.familyFacts, [], 0);
+    if ("problem" in resolved) throw new RangeError(resolved.problem);
+    const shape = nodeShape(facts, zones, view, SETTINGS, undefined, resolved.kubelet);
     const fits = misfit(facts, shape.requirements, view) === undefined;
     return { name, ...shape, offerings: offeringsOf(facts, zones, view, { ...MARKET, ...market }, fits, true) };
   });
