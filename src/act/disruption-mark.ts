@@ -7,8 +7,9 @@ import { indexBudgets, isCurrentlyReschedulable } from "../model/pod-disruption-
 import { isReschedulable } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import { DISRUPTED_TAINT, isSameTaint, mergeTaints } from "../model/taints.ts";
-import { blockingPod, type Candidate, passesBlocks } from "../plan/disrupt/candidates.ts";
+import { type Candidate, passesBlocks } from "../plan/disrupt/candidates.ts";
 import type { DisruptionCommand } from "../plan/disrupt/command.ts";
+import { blockingPod } from "../plan/disrupt/node-pods.ts";
 import { storyOf } from "../plan/disrupt/story.ts";
 import {
   clearCondition,
@@ -19,6 +20,7 @@ import {
   withConditions,
 } from "../plan/lifecycle/conditions.ts";
 import { listAll } from "../ports/list-all.ts";
+import { seenNodes } from "../snapshot/seen-nodes.ts";
 import type { Needs } from "./ports.ts";
 import { patchObject } from "./write.ts";
 
@@ -70,10 +72,11 @@ function holdsStill(
 export async function releaseForgotten(needs: Needs, underway: ReadonlySet<string>): Promise<void> {
   const { mirror, memory } = needs;
   const left: Promise<void>[] = [];
-  for (const [name, claim] of mirror.live.nodeClaims) {
+  for (const { node, claim } of seenNodes(mirror.view()).states) {
+    if (claim === undefined) continue;
+    const { name } = claim.metadata;
     const isGoing = claim.metadata.deletionTimestamp !== undefined || isTrue(claim, "InstanceTerminating");
     if (isGoing || underway.has(name) || memory.isMarkedForDeletion(name)) continue;
-    const node = mirror.live.nodes.get(mirror.live.nodeByProviderId.get(claim.status?.providerID ?? "") ?? "");
     const isTainted = node?.spec.taints?.some((taint) => isSameTaint(taint, DISRUPTED_TAINT)) === true;
     if (isTainted || findCondition(claim, "DisruptionReason") !== undefined) left.push(release(needs, claim, node));
   }

@@ -1,3 +1,4 @@
+import { Matches } from "../base/matches.ts";
 import { byText } from "../base/order.ts";
 import { settleAll } from "../base/settle-all.ts";
 import { HOUR_MS, MINUTE_MS, parseTime, SECOND_MS } from "../base/time.ts";
@@ -8,8 +9,9 @@ import { keyOf } from "../model/object.ts";
 import { indexBudgets } from "../model/pod-disruption-budgets.ts";
 import { isActive } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
-import { blockingPod, passesBlocks } from "../plan/disrupt/candidates.ts";
+import { passesBlocks } from "../plan/disrupt/candidates.ts";
 import type { DisruptionCommand } from "../plan/disrupt/command.ts";
+import { blockingPod } from "../plan/disrupt/node-pods.ts";
 import { type ReplacementRecord, readReplacementRecord } from "../plan/disrupt/replacement-record.ts";
 import { findCondition, isTrue } from "../plan/lifecycle/conditions.ts";
 import { isConflict } from "../ports/kube-api.ts";
@@ -63,6 +65,7 @@ const NOMINATION_MS = 20 * SECOND_MS;
 export class DisruptionQueue {
   readonly #needs: Needs;
   readonly #options: QueueOptions;
+  readonly #closed = new Matches(isClosed);
   #open: Open[] = [];
   /** Commands that were given up, by their record: they are not found again in the cluster. */
   readonly #givenUp = new Set<string>();
@@ -104,9 +107,10 @@ export class DisruptionQueue {
   }
 
   #forgotten(): NodeClaim[] {
+    const closed = this.#closed.in(this.#needs.mirror.view().nodeClaims);
+    if (closed.length === 0) return [];
     const underway = this.underway();
-    const claims = [...this.#needs.mirror.live.nodeClaims.values()];
-    return claims.filter((claim) => isClosed(claim) && !underway.has(claim.metadata.name));
+    return closed.filter(({ metadata }) => !underway.has(metadata.name));
   }
 
   async #goOn(record: ReplacementRecord, forgotten: readonly NodeClaim[], startedMs: number): Promise<void> {

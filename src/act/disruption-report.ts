@@ -13,6 +13,7 @@ import type { Move } from "../plan/disrupt/consolidate-move.ts";
 import type { DriftPlan } from "../plan/disrupt/drift.ts";
 import { isSwitchedOff } from "../plan/disrupt/emptiness.ts";
 import { dollars } from "../plan/disrupt/replacement-prices.ts";
+import { nodeLoad } from "../plan/fit/node-load.ts";
 import type { EventRecord } from "../ports/telemetry.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import type { Needs } from "./ports.ts";
@@ -50,9 +51,8 @@ function reportProtection({ events }: ReportNeeds, { stateNodes, view, nowMs }: 
       const message = `The annotation ${DO_NOT_DISRUPT_ANNOTATION} is ignored: on a node only "true" protects, not "${written}"`;
       events.record({ object: node, type: "Warning", reason: "InvalidDoNotDisruptAnnotation", message });
     }
-    for (const key of managed ? podKeys : []) {
-      const pod = view.pods.get(key);
-      const event = pod === undefined ? undefined : protectionEvent(pod, nowMs);
+    for (const pod of managed ? nodeLoad(view, { podKeys }).withDoNotDisrupt : []) {
+      const event = protectionEvent(pod, nowMs);
       if (event !== undefined) events.record(event);
     }
   }

@@ -4,10 +4,11 @@ import { NODE_CLAIMS, PODS } from "../model/kinds.ts";
 import { isActive, isBound } from "../model/pod-predicates.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { DisruptionCommand } from "../plan/disrupt/command.ts";
-import { hasPodsToMove, planEmptiness } from "../plan/disrupt/emptiness.ts";
+import { hasPodsToMove, isSpare, planEmptiness } from "../plan/disrupt/emptiness.ts";
 import { type PausedPool, pausedFor } from "../plan/disrupt/paused-pools.ts";
 import { isTrue } from "../plan/lifecycle/conditions.ts";
 import { after, type Change, type Controller, type Outcome } from "../runtime/controller.ts";
+import { seenNodes } from "../snapshot/seen-nodes.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { takeSnapshot } from "../snapshot/take-snapshot.ts";
 import { ConsolidationMethod } from "./disruption-consolidation.ts";
@@ -152,6 +153,7 @@ class Disruption implements Controller {
 
   /** Names of claims whose nodes wait for the check that they are empty. */
   #emptyClaims(): ReadonlySet<string> {
+    if (this.#proposed.size === 0) return NOBODY;
     const claims = [...this.#needs.mirror.live.nodeClaims.values()];
     return new Set(
       claims.filter(({ metadata }) => this.#proposed.has(metadata.uid)).map(({ metadata }) => metadata.name),
@@ -165,12 +167,8 @@ class Disruption implements Controller {
 
   /** Whether any node that may go has no pod that would have to: mostly there is none, and nothing to plan. */
   #findsEmpty(): boolean {
-    const { nodeClaims, nodeByProviderId } = this.#needs.mirror.live;
-    for (const claim of nodeClaims.values()) {
-      if (!isTrue(claim, "Consolidatable")) continue;
-      if (!this.#isNeeded(nodeByProviderId.get(claim.status?.providerID ?? "") ?? "")) return true;
-    }
-    return false;
+    const view = this.#needs.mirror.view();
+    return seenNodes(view).states.some((state) => isSpare(state, view));
   }
 
   /** Makes, awaits or carries out a decision; returns when to look again. */
@@ -252,6 +250,8 @@ class Disruption implements Controller {
     observeEvaluation(this.#needs.metrics, ms / SECOND_MS, { reason: "empty", consolidation_type: "empty" });
   }
 }
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 function hasLeft(before: Pod | undefined, now: Pod | undefined): boolean {
   return before !== undefined && isBound(before) && isActive(before) && (now === undefined || !isActive(now));

@@ -1,3 +1,4 @@
+import { Matches } from "../base/matches.ts";
 import { formatTime, MINUTE_MS, parseTime, SECOND_MS } from "../base/time.ts";
 import type { Deployment, Pod } from "../model/core.ts";
 import { DEPLOYMENTS, REPLICA_SETS } from "../model/kinds.ts";
@@ -40,7 +41,7 @@ export async function refreshSurging(needs: Needs): Promise<void> {
   const { memory, mirror } = needs;
   const wishing = wishingPods(needs);
   if (wishing.length === 0) {
-    memory.setSurging(new Set());
+    if (memory.surging().size > 0) memory.setSurging(new Set());
     return;
   }
   await readOwners(needs, wishing);
@@ -85,10 +86,10 @@ export function noteSurgeFailure(needs: Needs, pod: Pod): void {
 }
 
 function wishingPods(needs: Needs): Pod[] {
-  const { nodeClaims, nodeByProviderId, podsByNode, pods, nodePools } = needs.mirror.live;
+  const { nodeClaims, nodeByProviderId, podsByNode, pods, nodePools } = needs.mirror.view();
   const found: Pod[] = [];
   // Hardly any cluster uses it: most pods are passed over without a look at their node.
-  if (!anyAsksFor(nodePools.values()) && !anyAsksFor(pods.values())) return found;
+  if (![...nodePools.values()].some(asksForSurge) && ASKING.in(pods).length === 0) return found;
   for (const { status } of nodeClaims.values()) {
     for (const key of podsByNode.get(nodeByProviderId.get(status?.providerID ?? "") ?? "") ?? []) {
       const pod = pods.get(key);
@@ -98,10 +99,11 @@ function wishingPods(needs: Needs): Pod[] {
   return found;
 }
 
-function anyAsksFor(objects: Iterable<Pod | NodePool>): boolean {
-  for (const { metadata } of objects) if (metadata.annotations?.[SURGE_ANNOTATION] === "true") return true;
-  return false;
+function asksForSurge({ metadata }: Pod | NodePool): boolean {
+  return metadata.annotations?.[SURGE_ANNOTATION] === "true";
 }
+
+const ASKING = new Matches<Pod>(asksForSurge);
 
 function wishes({ mirror }: Needs, pod: Pod): boolean {
   const { nodes, nodePools } = mirror.live;

@@ -1,4 +1,5 @@
 import { byText } from "../base/order.ts";
+import { PartedMap } from "../base/parted-map.ts";
 import type { Pod, PodDisruptionBudget } from "./core.ts";
 import { matchesLabelSelector } from "./label-selector.ts";
 import { keyOf } from "./object.ts";
@@ -10,6 +11,21 @@ export type BudgetIndex = {
   /** Uids of pods whose successor is brought up first: no budget stands in their way. */
   readonly surging: ReadonlySet<string>;
 };
+
+const known = new WeakMap<ReadonlyMap<string, PodDisruptionBudget>, BudgetIndex>();
+
+/** The index of a view's budgets: the same one as long as neither they nor the surging pods have changed. */
+export function budgetIndexOf(
+  budgets: ReadonlyMap<string, PodDisruptionBudget>,
+  surging: ReadonlySet<string> = NOBODY,
+): BudgetIndex {
+  const before = known.get(budgets);
+  if (before?.surging === surging) return before;
+  const index = indexBudgets(budgets.values(), surging);
+  // What goes on changing says nothing of what has changed.
+  if (budgets instanceof PartedMap && budgets.original !== budgets) known.set(budgets, index);
+  return index;
+}
 
 /** @param surging uids of pods that leave only when their successor is ready */
 export function indexBudgets(

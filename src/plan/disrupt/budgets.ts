@@ -35,14 +35,7 @@ export type PoolBudget = {
 
 /** The budgets of every pool for one reason. Pools without nodes have theirs too. */
 export function poolBudgets(snapshot: Snapshot, reason: DisruptionReason): ReadonlyMap<string, PoolBudget> {
-  const counts = new Map<string, { total: number; consuming: number }>();
-  for (const state of snapshot.stateNodes) {
-    if (state.nodePool === undefined || !isCounted(state)) continue;
-    const count = counts.get(state.nodePool) ?? { total: 0, consuming: 0 };
-    count.total += 1;
-    if (state.markedForDeletion || !isNodeReady(state)) count.consuming += 1;
-    counts.set(state.nodePool, count);
-  }
+  const counts = countsOf(snapshot.stateNodes);
   const budgets = new Map<string, PoolBudget>();
   for (const [name, pool] of snapshot.view.nodePools) {
     const { total, consuming } = counts.get(name) ?? { total: 0, consuming: 0 };
@@ -50,6 +43,26 @@ export function poolBudgets(snapshot: Snapshot, reason: DisruptionReason): Reado
     budgets.set(name, { total, consuming, allowed, problems, remaining: Math.max(0, allowed - consuming) });
   }
   return budgets;
+}
+
+type Counts = ReadonlyMap<string, Pick<PoolBudget, "total" | "consuming">>;
+/** The same for every reason. */
+const known = new WeakMap<Snapshot["stateNodes"], Counts>();
+
+/** By pool. */
+function countsOf(stateNodes: Snapshot["stateNodes"]): Counts {
+  const before = known.get(stateNodes);
+  if (before !== undefined) return before;
+  const counts = new Map<string, { total: number; consuming: number }>();
+  for (const state of stateNodes) {
+    if (state.nodePool === undefined || !isCounted(state)) continue;
+    const count = counts.get(state.nodePool) ?? { total: 0, consuming: 0 };
+    count.total += 1;
+    if (state.markedForDeletion || !isNodeReady(state)) count.consuming += 1;
+    counts.set(state.nodePool, count);
+  }
+  known.set(stateNodes, counts);
+  return counts;
 }
 
 /**

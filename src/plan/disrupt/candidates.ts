@@ -1,13 +1,13 @@
 import type { Node, Pod } from "../../model/core.ts";
 import { DO_NOT_DISRUPT_ANNOTATION, REPLACEMENT_ANNOTATION } from "../../model/labels.ts";
-import { keyOf } from "../../model/object.ts";
-import { type BudgetIndex, budgetBlock, indexBudgets, isBlockedForGood } from "../../model/pod-disruption-budgets.ts";
-import { isActive, isDisruptable } from "../../model/pod-predicates.ts";
+import { budgetIndexOf } from "../../model/pod-disruption-budgets.ts";
+import { isActive } from "../../model/pod-predicates.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { NodePool } from "../../model/resources/node-pool.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
 import { nodeLoad } from "../fit/node-load.ts";
 import { isTrue } from "../lifecycle/conditions.ts";
+import { blockOn, type PodBlock } from "./node-pods.ts";
 import { readReplacementRecord } from "./replacement-record.ts";
 
 /** A node that may be disrupted by choice, if a method wants it. */
@@ -28,9 +28,7 @@ export type BlockCode =
   | "DoNotDisruptNode"
   | "NoNodePoolLabel"
   | "NodePoolNotFound"
-  | "DoNotDisruptPod"
-  | "PdbBlocks"
-  | "SeveralPdbs";
+  | PodBlock["code"];
 
 /** A managed node that may not be disrupted by choice, with a stable code and a sentence. */
 export type Blocked = { state: StateNode; claim: NodeClaim; code: BlockCode; reason: string };
@@ -71,16 +69,16 @@ export function candidateJudge(
   underway: ReadonlySet<string>,
   disruptionClass: DisruptionClass,
 ): (state: StateNode) => Candidate | Blocked | undefined {
-  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values(), snapshot.memory.surging);
+  const budgets = budgetIndexOf(snapshot.view.podDisruptionBudgets, snapshot.memory.surging);
   const expected = nodesExpectingPods(snapshot);
   return (state) => {
     const { claim } = state;
     if (claim === undefined || underway.has(claim.metadata.name)) return undefined;
     const judged = judgeNode(snapshot, state, claim, expected);
     if ("code" in judged) return { state, claim, ...judged };
-    const { pods } = nodeLoad(snapshot.view, state);
-    const block = passesBlocks(claim, disruptionClass) ? undefined : blockingPod(pods, budgets, snapshot.nowMs);
-    return block === undefined ? { state, claim, ...judged, pods } : { state, claim, ...block };
+    const load = nodeLoad(snapshot.view, state);
+    const block = passesBlocks(claim, disruptionClass) ? undefined : blockOn(load, budgets, snapshot.nowMs);
+    return block === undefined ? { state, claim, ...judged, pods: load.pods } : { state, claim, ...block };
   };
 }
 
@@ -111,32 +109,6 @@ function judgeNode(
   const pool = snapshot.view.nodePools.get(nodePool);
   if (pool === undefined) return { code: "NodePoolNotFound", reason: `NodePool ${nodePool} is not found` };
   return { node, pool };
-}
-
-/** The first pod that keeps its node from being disrupted by choice, in words. */
-export function blockingPod(pods: readonly Pod[], budgets: BudgetIndex, nowMs: number): Block | undefined {
-  for (const pod of pods) {
-    if (!isDisruptable(pod, nowMs)) {
-      return { code: "DoNotDisruptPod", reason: `Pod ${keyOf(pod)} has the annotation "${DO_NOT_DISRUPT_ANNOTATION}"` };
-    }
-  }
-  for (const pod of pods) {
-    const block = budgetBlock(pod, budgets, nowMs);
-    if (block === undefined) continue;
-    const names = block.budgets.join(", ");
-    return block.kind === "several"
-      ? {
-          code: "SeveralPdbs",
-          reason: `Pod ${keyOf(pod)} has several PodDisruptionBudgets (${names}), which evicts nothing`,
-        }
-      : { code: "PdbBlocks", reason: `PodDisruptionBudget ${names} ${howLong(pod, budgets)} of pod ${keyOf(pod)}` };
-  }
-  return undefined;
-}
-
-/** A budget that allows nothing although all is well is a mistake, or a wish; in any case nothing to wait for. */
-function howLong(pod: Pod, budgets: BudgetIndex): string {
-  return isBlockedForGood(pod, budgets) ? "will never allow the eviction" : "allows no eviction";
 }
 
 /** By our own plans, or by the scheduler's preemption. */

@@ -2,8 +2,6 @@ import { byText } from "../../base/order.ts";
 import { MINUTE_MS } from "../../base/time.ts";
 import type { InstanceType } from "../../model/instance-type.ts";
 import { CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL } from "../../model/labels.ts";
-import { keyOf } from "../../model/object.ts";
-import { indexBudgets, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import type { PlannedClaim } from "../provision/provision-plan.ts";
 import { afterCommand } from "./after-command.ts";
@@ -13,6 +11,7 @@ import type { DisruptionCommand } from "./command.ts";
 import type { Consolidatee, KeptCode } from "./consolidate-candidates.ts";
 import { costOfMove, costPerHour, leastSaving, prematureMs } from "./move-cost.ts";
 import { rehome } from "./rehome.ts";
+import type { RehomingFloor } from "./rehoming-floor.ts";
 import { dollars, underPrice } from "./replacement-prices.ts";
 
 /** Nodes that go, and what comes instead: checked, and paying back by itself. */
@@ -40,8 +39,6 @@ export type NoMove = {
   afterMs?: number;
   /** Of a move that a pool objects to. */
   scores?: readonly PoolScore[];
-  /** Members of which some pod has no other place. */
-  homeless: readonly Consolidatee[];
 };
 
 export type MoveRules = {
@@ -56,6 +53,8 @@ export type MoveRules = {
 
 /** A single spot node makes way for another only while there are so many cheaper types: else it would be back soon. */
 const SPOT_TYPES_MIN = 15;
+/** USD per hour: smaller differences are those of adding up. */
+const PRICE_STEP = 1e-9;
 /** Effort of the search for nodes for pods that the scheduler leaves without room. */
 const STRAGGLER_STEPS = 20_000;
 
@@ -64,6 +63,10 @@ export type MoveOptions = {
   steps?: number;
   /** Nodes that take none of the pods, since they are to go as well. */
   leavingToo?: readonly Consolidatee[];
+  /** Tells early that no plan can pay, so that none is made. */
+  floor?: RehomingFloor;
+  /** Only what gains more than this is worth a plan. */
+  gainToBeat?: number | undefined;
 };
 
 /** What would come of taking exactly these nodes away. */
@@ -71,19 +74,49 @@ export function moveOf(
   snapshot: Snapshot,
   members: readonly Consolidatee[],
   rules: MoveRules,
-  { steps, leavingToo = [] }: MoveOptions = {},
+  { steps, leavingToo = [], floor, gainToBeat }: MoveOptions = {},
 ): Move | NoMove {
   const sorted = [...members].sort((a, b) => byText(a.claimName, b.claimName));
-  const isAllSpot = sorted.every(({ isSpot }) => isSpot);
-  const offered = isAllSpot && !rules.spotToSpot ? withoutSpot(snapshot) : snapshot;
+  const offered = isGated(sorted, rules) ? withoutSpot(snapshot) : snapshot;
+  const hopeless = floor === undefined ? undefined : hopelessFrom(floor.of(sorted, offered), sorted, rules, gainToBeat);
+  if (hopeless !== undefined) return hopeless;
   const settings = steps === undefined ? offered.settings : { ...offered.settings, searchSteps: steps };
   const leaving = new Set(sorted.map(nameOf));
   const avoid = leavingToo.length === 0 ? rules.closed : new Set([...rules.closed, ...leavingToo.map(nameOf)]);
   const { replacements, moves, problem } = rehome({ ...offered, settings }, { leaving, avoid });
-  if (problem !== undefined) {
-    return { kind: "none", code: "NoOtherPlace", reason: problem, homeless: homelessOf(snapshot, sorted, moves) };
-  }
+  if (problem !== undefined) return none("NoOtherPlace", problem);
   return paying(offered, sorted, { planned: replacements, moves }, rules);
+}
+
+/** Spot nodes make way only for nodes that are none. */
+function isGated(members: readonly Consolidatee[], { spotToSpot }: MoveRules): boolean {
+  return !spotToSpot && members.every(({ isSpot }) => isSpot);
+}
+
+/** Why no plan is made, where even the least that new nodes can cost is too much. */
+function hopelessFrom(
+  floorUsd: number,
+  members: readonly Consolidatee[],
+  rules: MoveRules,
+  gainToBeat = Number.NEGATIVE_INFINITY,
+): NoMove | undefined {
+  const price = priceOf(members);
+  const most = price + rules.surchargePerNode * members.length - floorUsd;
+  const least = leastSaving(members);
+  if (most < least - PRICE_STEP) {
+    const reason = `its pods would cost ${dollars(floorUsd)} per hour elsewhere at least, and it costs ${dollars(price)}`;
+    return tooDear({ code: "NotCheaper", reason }, isGated(members, rules));
+  }
+  const gain = most - least - costPerHour(members, costOfMove(members, 0, rules.evictionCostUsd));
+  return gain < gainToBeat - PRICE_STEP ? none("NotTried", "other nodes promised more") : undefined;
+}
+
+function tooDear({ code, reason }: { code: KeptCode; reason: string }, isSpotGated: boolean): NoMove {
+  return isSpotGated ? none("SpotToSpotOff", `${GATED}; without, ${reason}`) : none(code, reason);
+}
+
+function priceOf(members: readonly Consolidatee[]): number {
+  return members.reduce((sum, one) => sum + one.price, 0);
 }
 
 /** Where the pods go. */
@@ -101,17 +134,10 @@ export function paying(
   { planned, moves, isFollowed = false }: Rehoused,
   rules: MoveRules,
 ): Move | NoMove {
-  const isAllSpot = members.every(({ isSpot }) => isSpot);
-  const price = members.reduce((sum, one) => sum + one.price, 0);
+  const price = priceOf(members);
   const priced = underPrice(snapshot, planned, price);
-  if (priced.kind === "refused") {
-    const isGated = isAllSpot && !rules.spotToSpot;
-    return none(
-      isGated ? "SpotToSpotOff" : priced.code,
-      isGated ? `${GATED}; without, ${priced.reason}` : priced.reason,
-    );
-  }
-  const isSpotToSpot = isAllSpot && members.length === 1 && rules.spotToSpot;
+  if (priced.kind === "refused") return tooDear(priced, isGated(members, rules));
+  const isSpotToSpot = rules.spotToSpot && members.length === 1 && members.every(({ isSpot }) => isSpot);
   const poor = priced.claims.find((claim) => isSpotClaim(claim) && claim.instanceTypes.length < SPOT_TYPES_MIN);
   if (isSpotToSpot && poor !== undefined) {
     const reason = `only ${poor.instanceTypes.length} types are cheaper; a spot node makes way for another from ${SPOT_TYPES_MIN} on`;
@@ -189,7 +215,7 @@ function nameOf({ claimName }: Consolidatee): string {
 }
 
 function none(code: KeptCode, reason: string): NoMove {
-  return { kind: "none", code, reason, homeless: [] };
+  return { kind: "none", code, reason };
 }
 
 function isSpotClaim({ requirements }: PlannedClaim): boolean {
@@ -204,17 +230,6 @@ function fewest(claim: PlannedClaim): PlannedClaim {
     spec.key === INSTANCE_TYPE_LABEL ? { ...spec, values: [...instanceTypes].sort(byText) } : spec,
   );
   return { ...claim, instanceTypes, requirements };
-}
-
-function homelessOf(
-  snapshot: Snapshot,
-  members: readonly Consolidatee[],
-  moves: ReadonlyMap<string, string>,
-): Consolidatee[] {
-  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values(), snapshot.memory.surging);
-  return members.filter(({ candidate }) =>
-    candidate.pods.some((pod) => !moves.has(keyOf(pod)) && isCurrentlyReschedulable(pod, budgets, snapshot.nowMs)),
-  );
 }
 
 const soldOut = new WeakMap<Snapshot["instanceTypes"], Snapshot["instanceTypes"]>();

@@ -6,6 +6,7 @@ import type { Snapshot } from "../../snapshot/snapshot.ts";
 import type { Consolidatee } from "./consolidate-candidates.ts";
 import { type Move, type MoveRules, moveOf, type NoMove } from "./consolidate-move.ts";
 import { rehome } from "./rehome.ts";
+import { RehomingFloor } from "./rehoming-floor.ts";
 
 /** Counts work, so that effort is bounded without a clock: a pod or a node looked at is a step. */
 export type Effort = { left: number };
@@ -52,7 +53,7 @@ export function bestMove(snapshot: Snapshot, ranked: readonly Consolidatee[], se
   const open = withinRoom(ranked, search.room);
   const seen = open.slice(0, MEMBERS_MAX);
   const isLarge = ranked.length > THOROUGH_MAX;
-  const trial = new Trial(snapshot, search, isLarge ? open.slice(MEMBERS_MAX) : []);
+  const trial = new Trial(snapshot, search, isLarge, isLarge ? open.slice(MEMBERS_MAX) : []);
   if (isLarge)
     for (let size = seen.length; size >= 1 && trial.best === undefined; size = Math.floor(size / 3))
       trial.of(seen.slice(0, size));
@@ -68,19 +69,27 @@ export function bestMove(snapshot: Snapshot, ranked: readonly Consolidatee[], se
 /** Sets that were tried, and the best of them. */
 class Trial {
   best: Move | undefined;
-  readonly #tried = new Map<string, Move | NoMove>();
+  readonly #tried = new Set<string>();
   readonly #snapshot: Snapshot;
   readonly #rules: MoveRules;
   readonly #effort: Effort;
   readonly #why: Map<string, NoMove>;
   readonly #leavingToo: readonly Consolidatee[];
+  /** Sets are so many in small clusters only. */
+  readonly #floor: RehomingFloor | undefined;
 
-  constructor(snapshot: Snapshot, { rules, effort, why }: Search, leavingToo: readonly Consolidatee[]) {
+  constructor(
+    snapshot: Snapshot,
+    { rules, effort, why }: Search,
+    isLarge: boolean,
+    leavingToo: readonly Consolidatee[],
+  ) {
     this.#snapshot = snapshot;
     this.#rules = rules;
     this.#effort = effort;
     this.#why = why;
     this.#leavingToo = leavingToo;
+    this.#floor = isLarge ? undefined : new RehomingFloor(snapshot, rules.closed, rules.surchargePerNode);
   }
 
   get isOver(): boolean {
@@ -102,9 +111,12 @@ class Trial {
     const move = moveOf(this.#snapshot, members, this.#rules, {
       steps: quickSteps(this.#snapshot),
       leavingToo: this.#leavingToo,
+      ...(this.#floor === undefined ? {} : { floor: this.#floor }),
+      gainToBeat: this.best?.gain,
     });
-    this.#tried.set(id, move);
+    this.#tried.add(id);
     if (move.kind === "none") {
+      if (move.code === "NotTried") return false;
       for (const { claimName } of members)
         if (members.length === 1 || !this.#why.has(claimName)) this.#why.set(claimName, move);
       return false;
@@ -191,8 +203,7 @@ export function rankedByWaste(
       const worth = one.candidate.pods.reduce((sum, pod) => sum + (fair.get(keyOf(pod)) ?? 0), 0);
       return { one, score: (one.price + rules.surchargePerNode - worth) / one.disruptionCost };
     });
-  for (const { claimName } of homeless)
-    why.set(claimName, { kind: "none", code: "NoOtherPlace", reason, homeless: [] });
+  for (const { claimName } of homeless) why.set(claimName, { kind: "none", code: "NoOtherPlace", reason });
   return scored.sort((a, b) => b.score - a.score || byText(a.one.claimName, b.one.claimName)).map(({ one }) => one);
 }
 

@@ -1,7 +1,7 @@
 import { byText } from "../../base/order.ts";
 import { parseTime, SECOND_MS } from "../../base/time.ts";
 import { keyOf } from "../../model/object.ts";
-import { indexBudgets, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
+import { budgetIndexOf, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
 import { isReschedulable } from "../../model/pod-predicates.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { findCondition, isTrue } from "../lifecycle/conditions.ts";
@@ -93,7 +93,7 @@ function staticCommands(
 ): DisruptionCommand[] {
   const commands: DisruptionCommand[] = [];
   const limits = new Map<string, number>();
-  const budgets = indexBudgets(snapshot.view.podDisruptionBudgets.values(), snapshot.memory.surging);
+  const budgets = budgetIndexOf(snapshot.view.podDisruptionBudgets, snapshot.memory.surging);
   const drifted = candidates.filter(({ claim, pool }) => pool.spec.replicas !== undefined && isTrue(claim, "Drifted"));
   for (const candidate of drifted.sort((a, b) => driftedMs(a) - driftedMs(b))) {
     const { claim, pool, pods } = candidate;

@@ -1,6 +1,7 @@
 import type { ClusterView } from "../../model/cluster-view.ts";
 import { isReschedulable } from "../../model/pod-predicates.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
+import { nodeLoad } from "../fit/node-load.ts";
 import { isTrue } from "../lifecycle/conditions.ts";
 import { type PoolBudget, poolBudgets } from "./budgets.ts";
 import { type Candidate, candidateJudge } from "./candidates.ts";
@@ -67,8 +68,10 @@ function isReady(candidate: Candidate, nowMs: number): boolean {
   return pool.spec.replicas === undefined && !isSwitchedOff(candidate) && hasStoodEmpty(claim, pool, nowMs);
 }
 
-function isSpare({ claim, podKeys }: StateNode, view: ClusterView): boolean {
-  return claim !== undefined && isTrue(claim, "Consolidatable") && !hasPodsToMove(podKeys, view);
+/** Quiet for long enough, and without a pod that comes back elsewhere. */
+export function isSpare(state: StateNode, view: ClusterView): boolean {
+  const { claim } = state;
+  return claim !== undefined && isTrue(claim, "Consolidatable") && !nodeLoad(view, state).isNeeded;
 }
 
 /** Whether any of the pods comes back elsewhere when its node goes. */

@@ -1,11 +1,13 @@
 import type { Pod } from "../../model/core.ts";
 import { keyOf } from "../../model/object.ts";
-import { indexBudgets, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
+import { budgetIndexOf } from "../../model/pod-disruption-budgets.ts";
 import { isProvisionable } from "../../model/pod-predicates.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
+import { nodeLoad } from "../fit/node-load.ts";
 import { freeName } from "../provision/claim-name.ts";
 import { planProvisioning } from "../provision/plan-provisioning.ts";
 import type { PlannedClaim, ProvisionPlan } from "../provision/provision-plan.ts";
+import { podsMovingFrom } from "./node-pods.ts";
 
 /** Where the pods of nodes would go if these nodes went. */
 export type Rehoming = {
@@ -48,12 +50,10 @@ function withoutNodes(snapshot: Snapshot, leaving: ReadonlySet<string>, closed: 
 }
 
 function podsOn({ stateNodes, view, nowMs, memory }: Snapshot, leaving: ReadonlySet<string>): Pod[] {
-  const budgets = indexBudgets(view.podDisruptionBudgets.values(), memory.surging);
+  const budgets = budgetIndexOf(view.podDisruptionBudgets, memory.surging);
   return stateNodes
     .filter(({ claim }) => leaving.has(claim?.metadata.name ?? ""))
-    .flatMap(({ podKeys }) => podKeys.map((key) => view.pods.get(key)))
-    .filter((pod) => pod !== undefined)
-    .filter((pod) => isCurrentlyReschedulable(pod, budgets, nowMs));
+    .flatMap((state) => podsMovingFrom(nodeLoad(view, state), budgets, nowMs));
 }
 
 /** Pods that a plan of the present cluster is about anyway. */

@@ -1,6 +1,7 @@
 import type { ClusterView } from "../../model/cluster-view.ts";
 import type { Pod, PodSpec } from "../../model/core.ts";
-import { isOwnedByDaemonSet } from "../../model/pod-predicates.ts";
+import { DO_NOT_DISRUPT_ANNOTATION } from "../../model/labels.ts";
+import { isOwnedByDaemonSet, isReschedulable } from "../../model/pod-predicates.ts";
 import { podRequests } from "../../model/pod-requests.ts";
 import { addResources, type Resources } from "../../model/resources.ts";
 import type { StateNode } from "../../snapshot/snapshot.ts";
@@ -17,6 +18,10 @@ export type NodeLoad = {
   daemonOwners: ReadonlySet<string>;
   /** Specs that ask for a port of the host. */
   withHostPorts: readonly PodSpec[];
+  /** Pods that ask not to be disrupted, for good or for a time. */
+  withDoNotDisrupt: readonly Pod[];
+  /** Some of its pods come back elsewhere when the node goes. */
+  isNeeded: boolean;
   /** How many pods of each profile there are. */
   profiles: ReadonlyMap<PodProfile, number>;
 };
@@ -47,6 +52,8 @@ function loadOf(pods: readonly Pod[]): NodeLoad {
     requests: sumOf(pods),
     daemonRequests: sumOf(daemons),
     daemonOwners: new Set(daemons.flatMap(({ metadata }) => (metadata.ownerReferences ?? []).map(({ uid }) => uid))),
+    withDoNotDisrupt: pods.filter(({ metadata }) => metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] !== undefined),
+    isNeeded: pods.some(isReschedulable),
     withHostPorts: pods.map(({ spec }) => spec).filter(mayUseHostPorts),
     profiles,
   };

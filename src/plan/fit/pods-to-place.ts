@@ -1,7 +1,7 @@
 import type { Pod } from "../../model/core.ts";
 import { FARGATE_PROFILE_LABEL } from "../../model/labels.ts";
 import { keyOf } from "../../model/object.ts";
-import { indexBudgets, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
+import { budgetIndexOf, isCurrentlyReschedulable } from "../../model/pod-disruption-budgets.ts";
 import { isProvisionable, isReschedulable } from "../../model/pod-predicates.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { isDeadlineNear } from "../terminate/interruption.ts";
@@ -48,7 +48,7 @@ function candidates(snapshot: Snapshot): readonly Pod[] {
   }
   const marked = stateNodes.filter((state) => state.markedForDeletion);
   if (marked.length === 0) return found;
-  const budgets = indexBudgets(view.podDisruptionBudgets.values(), memory.surging);
+  const budgets = budgetIndexOf(view.podDisruptionBudgets, memory.surging);
   for (const { podKeys, claim } of marked) {
     const isForced = isDeadlineNear(claim, nowMs);
     for (const key of podKeys) {

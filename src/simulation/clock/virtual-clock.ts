@@ -49,9 +49,8 @@ export class VirtualClock implements Clock {
    * Lets time pass up to `untilMs` (included), or until `isDone` says so; it is asked after each moment.
    * @returns whether `isDone` ended it
    */
-  async runUntil(untilMs: number, isDone?: () => boolean): Promise<boolean> {
-    for (;;) {
-      await settled();
+  runUntil(untilMs: number, isDone?: () => boolean): Promise<boolean> {
+    return eachSettled(() => {
       if (isDone?.() === true) return true;
       const next = this.#timers.nextMs();
       if (next === undefined || next > untilMs) {
@@ -60,7 +59,8 @@ export class VirtualClock implements Clock {
       }
       this.#nowMs = Math.max(this.#nowMs, next);
       this.#fireDue();
-    }
+      return undefined;
+    });
   }
 
   /** As runUntil, from now on. */
@@ -76,12 +76,39 @@ export class VirtualClock implements Clock {
   }
 }
 
+/** A turn of the event loop asks the system for news, of which there is none here: so many steps share one. */
+const STEPS_PER_TURN = 32;
+
 /**
- * Resolves when no promise job is left: the runtime starts an immediate only after its queue of promise jobs has run
- * empty, and in a simulated world nothing waits for anything but promises and the virtual clock.
+ * Takes step after step until one gives an answer, each when no promise job is left: the runtime starts an immediate only
+ * after its queue of promise jobs has run empty, and in a simulated world nothing waits for anything but promises and the
+ * virtual clock.
  */
-export function settled(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
+function eachSettled<T>(step: () => T | undefined): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    const once = (): void => {
+      if (isOver) return;
+      try {
+        const answer = step();
+        if (answer === undefined) return;
+        isOver = true;
+        resolve(answer);
+      } catch (error) {
+        isOver = true;
+        reject(error);
+      }
+    };
+    const turn = (): void => {
+      if (isOver) return;
+      for (let i = 0; i < STEPS_PER_TURN; i += 1) setImmediate(once);
+      setImmediate(turn);
+    };
+    turn();
   });
+}
+
+/** Resolves when no promise job is left. */
+export function settled(): Promise<void> {
+  return eachSettled(() => true).then(() => undefined);
 }
