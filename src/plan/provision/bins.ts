@@ -48,11 +48,16 @@ export class FreeRooms {
     this.#taken = takenByProfile(about);
   }
 
-  /** @param place in the table of nodes */
-  hasRoom(place: number, need: Float64Array): boolean {
+  /** Whether there is room as far as cpu, memory and the number of pods go: all that most pods ask for. */
+  hasCore(place: number, need: Float64Array): boolean {
     for (let d = 0; d < CORE.length; d += 1) {
       if ((need[d] ?? 0) > Math.max(0, this.#core[place * CORE.length + d] ?? 0)) return false;
     }
+    return true;
+  }
+
+  /** The same for what only some pods ask for. @param place in the table of nodes */
+  hasRest(place: number, need: Float64Array): boolean {
     const room = this.of(place);
     for (let d = CORE.length; d < need.length; d += 1) if ((need[d] ?? 0) > (room[d] ?? 0)) return false;
     return true;

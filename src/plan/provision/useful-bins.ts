@@ -1,5 +1,5 @@
 import type { StateNode } from "../../snapshot/snapshot.ts";
-import type { NodeTable } from "../fit/node-table.ts";
+import { CORE, type NodeTable } from "../fit/node-table.ts";
 import { isPerHostRule, type TopologyRule } from "../fit/topology-rules.ts";
 import type { FreeRooms } from "./bins.ts";
 import type { Dimensions } from "./dimensions.ts";
@@ -31,12 +31,13 @@ export function usefulBins(about: About): UsefulBins {
     ? places.length
     : classes.reduce((sum, { pods }) => sum + pods.length, 0);
   const domains = domainsOf(about);
+  const rowsFor = rowsByNeed(about);
   const meets = metByNodes(about);
   const rowsOf = new Map<string, readonly Int32Array[]>();
   const isUseful = new Uint8Array(places.length);
   for (const one of classes) {
     if (rowsOf.has(one.baseKey)) continue;
-    const rows = one.levels.map((_, level) => firstTaking(about, { one, level, meets, domains, most }));
+    const rows = one.levels.map((_, level) => firstTaking(about, { one, level, rowsFor, meets, domains, most }));
     for (const list of rows) for (const row of list) isUseful[row] = 1;
     rowsOf.set(one.baseKey, rows);
   }
@@ -84,13 +85,14 @@ function domainsOf({ table, places, rules }: About): Domains {
 type Search = {
   one: NumberedClass;
   level: number;
+  rowsFor: (need: Float64Array) => Int32Array;
   meets: (row: number) => Uint8Array;
   domains: Domains;
   /** In each domain. */
   most: number;
 };
 
-function firstTaking(about: About, { one, level, meets, domains, most }: Search): Int32Array {
+function firstTaking(about: About, { one, level, rowsFor, meets, domains, most }: Search): Int32Array {
   const { table, places, rooms, dimensions } = about;
   const terms = one.levelTerms[level] ?? [];
   const need = needOf(one, dimensions);
@@ -98,11 +100,12 @@ function firstTaking(about: About, { one, level, meets, domains, most }: Search)
   let domainsLeft = domains.count;
   const tolerated = table.taints.values.map((taints) => tolerates(one, level, taints));
   const found: number[] = [];
-  for (let row = 0; row < places.length && domainsLeft > 0; row += 1) {
+  for (const row of rowsFor(need)) {
+    if (domainsLeft === 0) break;
     const place = places[row] ?? 0;
     const domain = domains.of[row] ?? 0;
     if (left[domain] === 0 || tolerated[table.taints.numbers[place] ?? 0] !== true) continue;
-    if (!rooms.hasRoom(place, need)) continue;
+    if (!rooms.hasRest(place, need)) continue;
     const met = meets(row);
     if (!terms.some((term) => met[term] === 1) || one.avoidedHosts.has(table.nodes[place]?.hostname ?? "")) continue;
     found.push(row);
@@ -110,6 +113,18 @@ function firstTaking(about: About, { one, level, meets, domains, most }: Search)
     if (left[domain] === 0) domainsLeft -= 1;
   }
   return Int32Array.from(found);
+}
+
+/** Rows of nodes that have the cpu and memory for a pod, in order. Sizes of pods are few where there are many pods. */
+function rowsByNeed({ places, rooms }: About): (need: Float64Array) => Int32Array {
+  const known = new Map<string, Int32Array>();
+  return (need) => {
+    const text = CORE.map((_, d) => need[d]).join();
+    const rows =
+      known.get(text) ?? Int32Array.from(places.keys()).filter((row) => rooms.hasCore(places[row] ?? 0, need));
+    known.set(text, rows);
+    return rows;
+  };
 }
 
 /** Per term: 1 when the node's labels meet it. Nodes that no term can tell apart are looked at once. */
