@@ -314,6 +314,11 @@ describe("types, pools, limits, as others got them wrong", () => {
       types1: ["a", "b"],
     },
     {
+      line: "more pods than one node takes: another node",
+      objects: [nodePool(), ...pods(111, { name: "p", cpu: "1m", memory: "1Mi" })],
+      nodes: 2,
+    },
+    {
       line: "zero of a resource is no resource",
       objects: [nodePool(), pod({ name: "p", more: { "a/x": 0 } })],
       nodes: 1,

@@ -437,6 +437,17 @@ describe("pod affinity, as others got it wrong", () => {
       existing: {},
     },
     {
+      line: "a plain pod runs, one that wants it away comes: another zone",
+      objects: [
+        nodePool({ requirements: [zones("zone-a", "zone-b")] }),
+        node({ name: "n", labels: { [ZONE_LABEL]: "zone-a" } }),
+        pod({ name: "r", node: "n", ...web }),
+        pod({ name: "p", ...apart("web", ZONE_LABEL) }),
+      ],
+      zones: { "zone-b": 1 },
+      existing: {},
+    },
+    {
       line: "a running pod that would only rather be alone keeps nobody out",
       objects: [
         nodePool(),

@@ -185,6 +185,15 @@ describe("a file of instance types", () => {
     assert.deepEqual(labels, ["4", "c", "4", "8Gi"]);
     assert.deepEqual([type!.offerings[0]!.zone, type!.offerings[0]!.capacityType], ["test-zone-a", "spot"]);
   });
+  it("keeps huge pages out of the memory that pods get, down to none", () => {
+    const memoryOf = (huge: string) => {
+      const resources = { cpu: "4", memory: "8Gi", "hugepages-2Mi": huge };
+      return instanceTypesFromKwokFile([entry({ resources })])[0]!.allocatable["memory"];
+    };
+    assert.equal(memoryOf("1Gi"), 7 * 2 ** 30 - 10 * 2 ** 20);
+    assert.equal(memoryOf("9Gi"), 0);
+  });
+
   const sizes: readonly [name: string, size: string, family: string][] = [
     ["m5.large", "large", "m5"],
     ["m5.24xlarge", "24xlarge", "m5"],
