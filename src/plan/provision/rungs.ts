@@ -5,7 +5,7 @@ type Shapes = Pick<PackingProblem, "shapesOf" | "capacity" | "price">;
 /** A kind with no more shapes than this is looked at whole. */
 const WHOLE_MAX = 64;
 /** A shape is left out for one that has as much of everything, and at most so many times its price and room. */
-const STEP = 1.04;
+const STEP = 1.08;
 
 /**
  * Per kind the shapes that nodes are opened as while a plan is made: not two of nearly the same size, but always one that
