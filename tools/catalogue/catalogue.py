@@ -82,6 +82,15 @@ def devices(entries):
     return [kebab(device["Name"]), kebab(device.get("Manufacturer", "aws")), device.get("Count", 1), memory]
 
 
+def network_mbps(performance, cards):
+    """What a machine always has: all of a fixed performance, of an "Up to" the baseline of its cards, of "Moderate" nothing."""
+    fixed = re.fullmatch(r"(?:(\d+)x )?(\d+(?:\.\d+)?) Gigabit", performance)
+    if fixed:
+        return round(int(fixed[1] or 1) * float(fixed[2]) * 1000)
+    is_vague = not re.search(r"\d", performance)
+    return 0 if is_vague else round(sum(card.get("BaselineBandwidthInGbps", 0) for card in cards) * 1000)
+
+
 def hardware(name, facts, branches):
     """One row of the catalogue; the columns are named in main()."""
     network = facts["NetworkInfo"]
@@ -89,9 +98,6 @@ def hardware(name, facts, branches):
     default = network.get("DefaultNetworkCardIndex", 0)
     interfaces = next((card["MaximumNetworkInterfaces"] for card in cards if card["NetworkCardIndex"] == default),
                       network["MaximumNetworkInterfaces"])
-    # Where EC2 only says "Moderate" there is no bandwidth to count on.
-    is_vague = not re.search(r"\d", network.get("NetworkPerformance", ""))
-    baseline = 0 if is_vague else sum(card.get("BaselineBandwidthInGbps", 0) for card in cards)
     neuron = facts.get("NeuronInfo", {}).get("NeuronDevices", [])
     accelerators = neuron or facts.get("InferenceAcceleratorInfo", {}).get("Accelerators", [])
     ebs = facts.get("EbsInfo", {})
@@ -108,7 +114,7 @@ def hardware(name, facts, branches):
         "interfaces": interfaces,
         "addresses": network["Ipv4AddressesPerInterface"],
         "efa": network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0),
-        "networkMbps": round(baseline * 1000),
+        "networkMbps": network_mbps(network.get("NetworkPerformance", ""), cards),
         "ebsMbps": optimized.get("MaximumBandwidthInMbps", 0),
         "nvmeGB": storage.get("TotalSizeInGB", 0) if has_nvme else 0,
         "encrypted": int(network.get("EncryptionInTransitSupported", False)),

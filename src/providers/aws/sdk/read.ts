@@ -215,7 +215,6 @@ type NetworkFacts = Pick<
 function networkOf({ NetworkInfo: network = {} }: InstanceTypeInfo): NetworkFacts {
   const { NetworkCards: cards = [], DefaultNetworkCardIndex: first = 0, NetworkPerformance = "" } = network;
   const sorted = [...cards].sort((a, b) => Number(b.NetworkCardIndex === first) - Number(a.NetworkCardIndex === first));
-  const baseline = cards.reduce((sum, { BaselineBandwidthInGbps = 0 }) => sum + BaselineBandwidthInGbps, 0);
   return {
     cards:
       cards.length === 0
@@ -223,11 +222,21 @@ function networkOf({ NetworkInfo: network = {} }: InstanceTypeInfo): NetworkFact
         : sorted.map((card) => card.MaximumNetworkInterfaces ?? 0),
     addresses: network.Ipv4AddressesPerInterface ?? 0,
     efaInterfaces: network.EfaInfo?.MaximumEfaInterfaces ?? 0,
-    // Where EC2 only says "Moderate" there is no bandwidth to count on.
-    networkMbps: /\d/.test(NetworkPerformance) ? Math.round(baseline * 1_000) : 0,
+    networkMbps: networkMbps(NetworkPerformance, cards),
     isEncryptedInTransit: network.EncryptionInTransitSupported ?? false,
     hasEna: (network.EnaSupport ?? "unsupported") !== "unsupported",
   };
+}
+
+/** What a machine always has: all of a fixed performance, of an "Up to" the baseline of its cards, of "Moderate" nothing. */
+function networkMbps(
+  performance: string,
+  cards: NonNullable<InstanceTypeInfo["NetworkInfo"]>["NetworkCards"] = [],
+): number {
+  const [isFixed, times = "1", gigabits] = /^(?:(\d+)x )?(\d+(?:\.\d+)?) Gigabit$/.exec(performance) ?? [];
+  if (isFixed !== undefined) return Math.round(Number(times) * Number(gigabits) * 1_000);
+  if (!/\d/.test(performance)) return 0;
+  return Math.round(cards.reduce((sum, { BaselineBandwidthInGbps = 0 }) => sum + BaselineBandwidthInGbps, 0) * 1_000);
 }
 
 function devicesOf({
