@@ -3,21 +3,33 @@ import { describe, it } from "node:test";
 import { MINUTE_MS } from "../src/base/time.ts";
 import { NODE_CLAIMS, NODE_POOLS } from "../src/model/kinds.ts";
 import { REPLACEMENT_ANNOTATION } from "../src/model/labels.ts";
-import { isDisruptable, isReschedulable } from "../src/model/pod-predicates.ts";
+import { isReschedulable } from "../src/model/pod-predicates.ts";
 import type { NodeClaim } from "../src/model/resources/node-claim.ts";
 import { readReplacementRecord } from "../src/plan/disrupt/replacement-record.ts";
 import { isTrue } from "../src/plan/lifecycle/conditions.ts";
+import { mayNotBeEvicted } from "../src/simulation/checks/pods-run.ts";
 import { NO_FAULTS } from "../src/simulation/faults/fault-mix.ts";
+import { Story, type StoryNeeds } from "../src/simulation/world/story.ts";
+import { WebShop } from "../src/simulation/world/web-shop.ts";
 import type { World } from "../src/simulation/world/world.ts";
-import { worldOf } from "./simulated-world.ts";
+import { type WorldOptions, worldOf } from "./simulated-world.ts";
 
 const QUIET_MS = 60 * MINUTE_MS;
+/** What befalls pools and machines is up to the test. */
+const tale = (needs: StoryNeeds): Story => new Story(needs, { onlyUsers: true });
+
+/** A web shop at night, on small nodes. */
+function shopWorld(more: Partial<WorldOptions> = {}): World {
+  const shop = (needs: StoryNeeds): WebShop => new WebShop(needs);
+  return worldOf({ seed: 1, tale: shop, scale: 1, largestCpu: 4, faults: NO_FAULTS, processes: 1, ...more });
+}
 
 /** Every pool's template gets a label that its nodes do not have. */
 async function changeTemplates(world: World): Promise<void> {
   const api = world.server.api({ user: "user" });
   for (const { metadata } of (await api.list(NODE_POOLS)).items) {
-    const body = { spec: { template: { metadata: { labels: { generation: "next" } } } } };
+    const template = { metadata: { labels: { generation: "next" } } };
+    const body = { spec: { template, disruption: { budgets: [{ nodes: "34%" }] } } };
     await api.patch(NODE_POOLS, { name: metadata.name }, { type: "merge", body });
   }
 }
@@ -53,14 +65,14 @@ function oldClaims(world: World): string[] {
   return [...state.of(NODE_CLAIMS).values()]
     .filter(({ metadata }) => metadata.labels?.["generation"] !== "next" && metadata.deletionTimestamp === undefined)
     .filter(({ status }) =>
-      state.podsOn(status?.nodeName ?? "").every((pod) => isDisruptable(pod, world.clock.nowMs())),
+      state.podsOn(status?.nodeName ?? "").every((pod) => !mayNotBeEvicted(state, pod, world.clock.nowMs())),
     )
     .map(({ metadata }) => metadata.name);
 }
 
 describe("a changed template", () => {
   it("replaces every node, each replacement first, within the budgets", async () => {
-    const world = worldOf({ seed: 11, faults: NO_FAULTS, processes: 1 });
+    const world = shopWorld();
     try {
       await world.runStory(20 * MINUTE_MS);
       assert.equal(await world.runUntilQuiet({ atMostMs: QUIET_MS }), true);
@@ -81,7 +93,7 @@ describe("a changed template", () => {
 
   for (const seed of [3, 7, 14]) {
     it(`replaces every node, whatever fails meanwhile [SEED=${seed}]`, async () => {
-      const world = worldOf({ seed });
+      const world = worldOf({ seed, tale, scale: 1 });
       try {
         const watched = watchReplacements(world);
         world.clock.after(15 * MINUTE_MS, () => void changeTemplates(world));
@@ -99,7 +111,7 @@ describe("a changed template", () => {
 
 describe("a rollout whose replacements do not come up", () => {
   it("pauses, says so, and goes on when they do", async () => {
-    const world = worldOf({ seed: 11, faults: NO_FAULTS, processes: 1 });
+    const world = shopWorld();
     const { state } = world.cluster;
     const paused = (): (string | undefined)[] =>
       [...state.of(NODE_POOLS).values()].map(
@@ -132,7 +144,7 @@ describe("a rollout whose replacements do not come up", () => {
 
 describe("nodes near the end of their time", () => {
   it("are replaced one after the other before their hour, and no pod waits for long", async () => {
-    const world = worldOf({ seed: 11, faults: NO_FAULTS, processes: 1 });
+    const world = shopWorld();
     try {
       const api = world.server.api({ user: "user" });
       world.clock.after(1, async () => {
@@ -174,7 +186,7 @@ describe("a static pool", () => {
     );
 
   it("keeps its number of nodes, replaces drifted ones one for one, and shrinks", async () => {
-    const world = worldOf({ seed: 11, faults: NO_FAULTS, processes: 1, gates: { staticCapacity: true } });
+    const world = shopWorld({ gates: { staticCapacity: true } });
     try {
       await world.runStory(5 * MINUTE_MS);
       const api = world.server.api({ user: "user" });

@@ -1,110 +1,136 @@
-import { spawn } from "node:child_process";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
 import { parseArgs } from "node:util";
-import { runSeed, type SeedResult } from "./seed-run.ts";
+import { DAY_MS } from "../src/base/time.ts";
+import { inChildren } from "./sim/children.ts";
+import { attemptSeed, type JudgeOptions, judgeSeed, type Verdict } from "./sim/judge-seed.ts";
+import { readKept } from "./sim/keep.ts";
+import { runMutants } from "./sim/mutants.ts";
+import type { SeedOptions } from "./sim/run-seed.ts";
+import { seedList } from "./sim/seed-list.ts";
+import { optionsOf } from "./sim/shrink.ts";
 
-/*
- * Runs simulated worlds: `node test/seeds.ts --from 1 --count 300`, each in a second or less, on all cores.
- * `--seed N --history` tells one world's story. With `--ec2` nodes are instances of a simulated EC2. Exits with 1 when a world fails.
- */
+const HELP = `npm run sim -- [options]: runs the whole product in simulated worlds, one per seed, on all cores
+
+  --seeds N         how many worlds (300)
+  --from N          the first seed (1)
+  --share 3/10      every tenth of these seeds from the third on, to spread them over machines
+  --days D          how long each story goes on, in simulated days, such as 1 or 0.5 (two hours)
+  --twice P         the part of the worlds that runs twice and must be the same line by line (0.05)
+  --failures DIR    where failing seeds are kept with a shrunken history (karpenter-sim in the system's temporary folder)
+  --shrink N        worlds that may be run to shrink a failing one (40)
+  --first           ends with the first failure
+  --ec2             nodes are instances of a simulated EC2 account
+  --jobs N          processes (one per core)
+  --seed N          one world; with --trace its whole history
+  --mutants         runs careless versions of the product instead, up to --seeds worlds each (40): all must be found out
+  --only TEXT       of these only those with TEXT in their name
+  --replay FILE     a kept failure, shrunken as it is; with --trace its history
+
+Ends with 1 when a world fails.`;
 
 const { values } = parseArgs({
   options: {
+    seeds: { type: "string" },
+    // As it was called before.
+    count: { type: "string" },
     from: { type: "string", default: "1" },
-    count: { type: "string", default: "300" },
+    share: { type: "string", default: "1/1" },
+    days: { type: "string", default: String(1 / 12) },
+    twice: { type: "string", default: "0.05" },
+    failures: { type: "string", default: join(tmpdir(), "karpenter-sim") },
+    shrink: { type: "string", default: "40" },
+    first: { type: "boolean", default: false },
     jobs: { type: "string", default: String(availableParallelism()) },
     seed: { type: "string" },
-    history: { type: "boolean", default: false },
+    replay: { type: "string" },
+    mutants: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
     ec2: { type: "boolean", default: false },
+    trace: { type: "boolean", default: false },
     child: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
   },
 });
-const [from, count, jobs] = [Number(values.from), Number(values.count), Number(values.jobs)];
+const storyMs = Number(values.days) * DAY_MS;
+const onEc2 = values.ec2;
+const judgeOptions: JudgeOptions = {
+  world: { storyMs, onEc2 },
+  twice: Number(values.twice),
+  folder: values.failures,
+  shrinkRunsMax: Number(values.shrink),
+};
 
-if (values.seed !== undefined) process.exitCode = await tellOne(Number(values.seed));
-else if (values.child) await runAll(from, count, jobs);
-else process.exitCode = await share(from, count, jobs);
+if (values.help) console.log(HELP);
+else if (values.child) serve();
+else if (values.mutants) {
+  const { only, days, jobs } = values;
+  const survivors = await runMutants({ only, days, jobs, from: Number(values.from), seeds: seedCount(40) });
+  process.exitCode = survivors === 0 ? 0 : 1;
+} else if (values.replay !== undefined) {
+  const { seed, shrunken } = readKept(values.replay);
+  process.exitCode = await tell(seed, { ...optionsOf(shrunken), onEc2 });
+} else if (values.seed !== undefined) process.exitCode = await tell(Number(values.seed), { storyMs, onEc2 });
+else process.exitCode = await sweep();
 
-async function tellOne(seed: number): Promise<number> {
-  const result = await attempt(seed);
-  if (values.history) for (const line of result.history) console.log(line);
-  console.log(summary(result));
+function seedCount(usual: number): number {
+  return Number(values.seeds ?? values.count ?? usual);
+}
+
+/** Judges the seeds that the parent sends, one after the other. */
+function serve(): void {
+  process.on("message", (seed: number) => {
+    judgeSeed(seed, judgeOptions).then(
+      (verdict) => process.send?.(verdict),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
+  });
+}
+
+async function tell(seed: number, options: SeedOptions): Promise<number> {
+  const { history, ...result } = await attemptSeed(seed, options);
+  if (values.trace) for (const line of history) console.log(line);
+  console.log(lineOf({ ...result, cpuMs: 0, isTwice: false }));
   return result.failures.length === 0 ? 0 : 1;
 }
 
-/** Every `step`-th seed of the range, one JSON line each: what a child process does. */
-async function runAll(first: number, end: number, step: number): Promise<void> {
-  for (let seed = first; seed < end; seed += step) {
-    const { history: _, ...result } = await attempt(seed);
-    console.log(JSON.stringify(result));
-  }
-}
-
-async function attempt(seed: number): Promise<SeedResult> {
-  try {
-    return await runSeed(seed, { onEc2: values.ec2 });
-  } catch (e) {
-    const text = e instanceof Error ? (e.stack ?? e.message) : String(e);
-    const numbers = { claims: 0, calls: 0, lives: 0, lines: 0, usd: 0 };
-    return { seed, failures: [`broke: ${text}`], numbers, history: [] };
-  }
-}
-
-async function share(first: number, wanted: number, processes: number): Promise<number> {
+async function sweep(): Promise<number> {
   const startMs = performance.now();
-  const results: Omit<SeedResult, "history">[] = [];
-  const onResult = (result: Omit<SeedResult, "history">): void => {
-    results.push(result);
-    if (result.failures.length > 0) console.log(summary(result));
-  };
-  const codes = await Promise.all(
-    Array.from({ length: Math.min(processes, wanted) }, (_, i) =>
-      runChild([first + i, first + wanted, processes], onResult),
-    ),
-  );
-  const failed = results.filter(({ failures }) => failures.length > 0).map(({ seed }) => seed);
+  const seeds = seedList({
+    from: Number(values.from),
+    seeds: seedCount(300),
+    share: values.share,
+  });
+  const verdicts: Verdict[] = [];
+  await inChildren(seeds, Number(values.jobs), process.argv.slice(2), (verdict) => {
+    verdicts.push(verdict);
+    console.log(lineOf(verdict));
+    return !(values.first && verdict.failures.length > 0);
+  });
+  const failed = verdicts.filter(({ failures }) => failures.length > 0);
+  const sum = (of: (verdict: Verdict) => number): number => verdicts.reduce((total, verdict) => total + of(verdict), 0);
   const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
-  const claims = results.reduce((sum, { numbers }) => sum + numbers.claims, 0);
-  const lives = results.reduce((sum, { numbers }) => sum + numbers.lives, 0);
+  const perWorld = (sum(({ cpuMs }) => cpuMs) / 1_000 / Math.max(1, verdicts.length)).toFixed(1);
   console.log(
-    `${results.length} worlds in ${seconds} s: ${claims} claims, ${lives} lives of the product, ${failed.length} failed`,
+    `${verdicts.length} worlds in ${seconds} s (${perWorld} s of a core each): ${sum(({ numbers }) => numbers.claims)} claims, ` +
+      `${sum(({ numbers }) => numbers.lives)} lives of the product, ${verdicts.filter(({ isTwice }) => isTwice).length} ran twice, ${failed.length} failed`,
   );
-  if (failed.length > 0) console.log(`to look at one: node test/seeds.ts --seed ${Math.min(...failed)} --history`);
-  return failed.length === 0 && results.length === wanted && codes.every((code) => code === 0) ? 0 : 1;
+  return failed.length === 0 && verdicts.length === seeds.length ? 0 : 1;
 }
 
-function runChild(
-  [first, end, step]: [number, number, number],
-  onResult: (result: Omit<SeedResult, "history">) => void,
-): Promise<number> {
-  const range = [
-    "--from",
-    String(first),
-    "--count",
-    String(end),
-    "--jobs",
-    String(step),
-    ...(values.ec2 ? ["--ec2"] : []),
-  ];
-  // As many worlds as cores are under way: threads of the collector would only take turns with them.
-  const flags = ["--single-threaded-gc", "--max-semi-space-size=64"];
-  const child = spawn(process.execPath, [...flags, import.meta.filename, "--child", ...range], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let rest = "";
-  child.stdout.setEncoding("utf8");
-  child.stdout.on("data", (text: string) => {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) onResult(JSON.parse(line) as Omit<SeedResult, "history">);
-  });
-  return new Promise((resolve) => {
-    child.on("close", (code) => resolve(code ?? 1));
-  });
+function lineOf({ seed, failures, numbers, cpuMs, isTwice, kept }: Verdict): string {
+  const { claims, calls, lives, lines, usd, nodesMost } = numbers;
+  const time = cpuMs === 0 ? "" : `, ${(cpuMs / 1_000).toFixed(1)} s`;
+  const head = `seed ${seed}: ${failures.length === 0 ? "fine" : "FAILED"} (${nodesMost} nodes at most, ${claims} claims, ${calls} calls, ${lives} lives, ${lines} lines, ${usd} USD${isTwice ? ", twice" : ""}${time})`;
+  const shrunken =
+    kept === undefined ? [] : [`  shrunken: npm run sim -- --replay ${kept.path} --trace`, ...indented(kept.failures)];
+  return [head, ...indented(failures), ...shrunken].join("\n");
 }
 
-function summary({ seed, failures, numbers }: Omit<SeedResult, "history">): string {
-  const { claims, calls, lives, lines, usd } = numbers;
-  const head = `seed ${seed}: ${failures.length === 0 ? "fine" : "FAILED"} (${claims} claims, ${calls} calls, ${lives} lives, ${lines} lines, ${usd} USD)`;
-  return [head, ...failures.map((failure) => `  ${failure}`)].join("\n");
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
 }

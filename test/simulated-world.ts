@@ -18,6 +18,12 @@ import { silentTelemetry } from "../src/telemetry/silent-telemetry.ts";
 
 const INSTANCE_TYPES = instanceTypesFromKwokFile(smallCatalogue());
 
+const OFFERINGS = new Map(
+  INSTANCE_TYPES.flatMap(({ name, offerings }) =>
+    offerings.map((offering) => [`${name} ${offering.zone} ${offering.capacityType}`, offering]),
+  ),
+);
+
 export type WorldOptions = {
   seed: number;
   faults?: Partial<FaultMix>;
@@ -25,6 +31,8 @@ export type WorldOptions = {
   scale?: number;
   /** Nodes are instances of a simulated EC2. */
   onEc2?: boolean;
+  /** Deeds of the drawn story that do not happen, by number. */
+  leaveOut?: ReadonlySet<number>;
   /** Feature gates other than the defaults. */
   gates?: Partial<FeatureGates>;
   /** Settings other than the defaults. */
@@ -77,13 +85,18 @@ export function worldOf({
       onProduct?.(product);
       return product;
     },
-    provider: ({ api, clock, isSoldOut, notices, ec2, faults }) => {
+    usualPrice: ({ instanceType, zone, capacityType }) =>
+      OFFERINGS.get(`${instanceType} ${zone} ${capacityType}`)?.priceUsdPerHour,
+    provider: ({ driftReason: drawnReason, ec2, faults, ...ports }) => {
       if (ec2 !== undefined) {
+        const { api: kube, clock } = ports;
         const aws = faultyAws(ec2.api(), faults);
-        return ec2Provider(all, { ...silentTelemetry, aws, kube: api, clock, region: EC2_WORLD.region });
+        return ec2Provider(all, { ...silentTelemetry, aws, kube, clock, region: EC2_WORLD.region });
       }
-      const provider = kwokProvider({ api, clock, instanceTypes, isSoldOut, notices });
-      return driftReason === undefined ? provider : { ...provider, driftReason: async (claim) => driftReason(claim) };
+      return {
+        ...kwokProvider({ ...ports, instanceTypes }),
+        driftReason: async (claim) => driftReason?.(claim) ?? drawnReason(claim),
+      };
     },
   });
 }

@@ -6,14 +6,13 @@ import { fits, type Resources } from "../../model/resources.ts";
 export type Choice = { type: InstanceType; offering: Offering };
 
 /**
- * The cheapest offering that is available, that the requirements allow, and whose type has room for the requests. Of
+ * The cheapest offering that is available and not used up, that the requirements allow, and whose type has room for the requests. Of
  * equal prices the smallest type, zone and capacity type by name, so that a repeated launch chooses the same.
  */
 export function cheapestOffering(
   types: readonly InstanceType[],
   requirements: Requirements,
   requests: Resources,
-  isSoldOut: (choice: Choice) => boolean,
 ): Choice | undefined {
   let best: Choice | undefined;
   for (const type of types) {
@@ -21,8 +20,8 @@ export function cheapestOffering(
     for (const offering of type.offerings) {
       const choice = { type, offering };
       if (best !== undefined && compare(choice, best) >= 0) continue;
-      if (!offering.available || intersects(offering.requirements, requirements) !== undefined) continue;
-      if (!isSoldOut(choice)) best = choice;
+      if (!offering.available || offering.reservationCapacity === 0) continue;
+      if (intersects(offering.requirements, requirements) === undefined) best = choice;
     }
   }
   return best;

@@ -36,6 +36,8 @@ export type KwokProviderOptions = {
   instanceTypes: readonly InstanceType[];
   /** What cannot be bought at the moment; asked at every launch and at every look at the types. */
   isSoldOut?(offering: OfferingName): boolean;
+  /** What an offering costs at the moment, as a part of its usual price; default 1. */
+  priceFactor?(offering: OfferingName): number;
   /** Where notices of interruptions come from; default: labels on the nodes. */
   notices?: NoticeQueue;
 };
@@ -56,15 +58,17 @@ export function kwokProvider({
   clock,
   instanceTypes,
   isSoldOut,
+  priceFactor,
   notices = labelledNotices(api, clock),
 }: KwokProviderOptions): KwokProvider {
   const joins = new NodeJoins({ api, clock });
   const unavailable = new UnavailableOfferings(clock);
   const isGone = (offering: OfferingName): boolean => unavailable.has(offering) || isSoldOut?.(offering) === true;
   const reservationKeys = reservationLabels(instanceTypes);
-  const mayLack = (): boolean => isSoldOut !== undefined || reservationKeys.length > 0 || unavailable.hasAny();
-  const needs: Needs = { api, clock, joins, instanceTypes, isSoldOut: isGone, mayLack, reservationKeys };
-  const presentTypes = typesNow(needs);
+  const mayChange = (): boolean =>
+    isSoldOut !== undefined || priceFactor !== undefined || reservationKeys.length > 0 || unavailable.hasAny();
+  const presentTypes = typesNow({ instanceTypes, isSoldOut: isGone, priceFactor: priceFactor ?? (() => 1), mayChange });
+  const needs: Needs = { api, clock, joins, presentTypes, reservationKeys };
   return {
     name: "kwok",
     nodeClasses: [{ group: KWOK_GROUP, kind: KWOK_NODE_CLASSES.kind }],
@@ -87,11 +91,10 @@ const REPAIR_POLICIES: readonly RepairPolicy[] = ["False", "Unknown"].map((condi
   tolerationMs: 10 * MINUTE_MS,
 }));
 
-type Needs = Required<Omit<KwokProviderOptions, "notices">> & {
+type Needs = Pick<KwokProviderOptions, "api" | "clock"> & {
   joins: NodeJoins;
+  presentTypes(taken: PlacesTaken): readonly InstanceType[];
   reservationKeys: readonly string[];
-  /** False while every offering is to be had. */
-  mayLack(): boolean;
 };
 
 /** A spot offering that is taken from one instance is not sold for a while. */
@@ -132,15 +135,7 @@ async function create(needs: Needs, claim: NodeClaim): Promise<Instance> {
   const requirements = requirementsOf(claim.spec.requirements);
   const requests = parseResources(claim.spec.resources?.requests);
   const takenNow = await listForPlaces(needs);
-  const taken = takenNow();
-  const choice = cheapestOffering(
-    needs.instanceTypes,
-    requirements,
-    requests,
-    ({ type: { name: instanceType }, offering }) =>
-      needs.isSoldOut({ instanceType, zone: offering.zone, capacityType: offering.capacityType }) ||
-      placesLeft(offering, taken) === 0,
-  );
+  const choice = cheapestOffering(needs.presentTypes(takenNow()), requirements, requests);
   if (choice === undefined) {
     throw new InsufficientCapacityError(`no offering is available for ${formatRequirements(requirements)}`);
   }
@@ -278,15 +273,21 @@ async function delayOf({ api }: Needs, className: string): Promise<number> {
   }
 }
 
+type Market = Required<Pick<KwokProviderOptions, "instanceTypes" | "isSoldOut" | "priceFactor">> & {
+  /** False while every offering is to be had at its usual price. */
+  mayChange(): boolean;
+};
+
 /**
  * The types as they can be bought now. While nothing changes the very same list, so that a planner can keep its own; and while
  * everything is to be had nothing is looked at.
  */
-function typesNow({ instanceTypes, isSoldOut, mayLack }: Needs): (taken: PlacesTaken) => readonly InstanceType[] {
+function typesNow(market: Market): (taken: PlacesTaken) => readonly InstanceType[] {
+  const { instanceTypes, mayChange } = market;
   let last = instanceTypes;
   return (taken) => {
-    const next = mayLack()
-      ? instanceTypes.map((type, i) => typeNow(type, last[i] ?? type, { isSoldOut, taken }))
+    const next = mayChange()
+      ? instanceTypes.map((type, i) => typeNow(type, last[i] ?? type, { ...market, taken }))
       : instanceTypes;
     if (next.some((type, i) => type !== last[i])) last = next;
     return last;
@@ -296,21 +297,22 @@ function typesNow({ instanceTypes, isSoldOut, mayLack }: Needs): (taken: PlacesT
 function typeNow(
   type: InstanceType,
   last: InstanceType,
-  { isSoldOut, taken }: Pick<Needs, "isSoldOut"> & { taken: PlacesTaken },
+  { isSoldOut, priceFactor, taken }: Market & { taken: PlacesTaken },
 ): InstanceType {
-  const isToBeHad = ({ available, zone, capacityType }: Offering): boolean =>
-    available && !isSoldOut({ instanceType: type.name, zone, capacityType });
-  const isAsNow = ({ available, reservationCapacity }: Offering, i: number): boolean => {
+  const nameOf = ({ zone, capacityType }: Offering): OfferingName => ({ instanceType: type.name, zone, capacityType });
+  const isToBeHad = (offering: Offering): boolean => offering.available && !isSoldOut(nameOf(offering));
+  const priceNow = (offering: Offering): number => offering.priceUsdPerHour * priceFactor(nameOf(offering));
+  const isAsNow = ({ available, priceUsdPerHour, reservationCapacity }: Offering, i: number): boolean => {
     const offering = type.offerings[i];
     if (offering === undefined || available !== isToBeHad(offering)) return false;
-    return reservationCapacity === placesLeft(offering, taken);
+    return priceUsdPerHour === priceNow(offering) && reservationCapacity === placesLeft(offering, taken);
   };
   const known = [last, type].find((one) => one.offerings.every(isAsNow));
   if (known !== undefined) return known;
   const offerings = type.offerings.map((offering): Offering => {
-    const reservationCapacity = placesLeft(offering, taken);
-    const places = reservationCapacity === undefined ? {} : { reservationCapacity };
-    return { ...offering, available: isToBeHad(offering), ...places };
+    const places = placesLeft(offering, taken);
+    const reservation = places === undefined ? {} : { reservationCapacity: places };
+    return { ...offering, available: isToBeHad(offering), priceUsdPerHour: priceNow(offering), ...reservation };
   });
   return { ...type, offerings };
 }

@@ -28,7 +28,7 @@ function verdicts(
   const state = new ClusterState(server);
   const writer = new ClusterWriter(server, "test");
   const found: string[] = [];
-  const needs = { clock, state, watchesLag: false, stockChanges: () => 0 };
+  const needs = { clock, state, watchesLag: false, stockChanges: () => 0, priceChanges: () => 0, priceOf: () => 0 };
   const judge = judgeAccount({ machines: () => machines }, { ...needs, report: (_, what) => found.push(what) });
   for (const [name, id] of Object.entries(claims)) {
     const made = writer.create(NODE_CLAIMS, { ...nodeClaim(), metadata: { name } });

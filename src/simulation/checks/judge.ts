@@ -1,3 +1,4 @@
+import type { Node } from "../../model/core.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ClusterState } from "../cache/cluster-state.ts";
 import type { ProductCall } from "../faults/faulty-call.ts";
@@ -12,6 +13,10 @@ export type JudgeNeeds = {
   watchesLag: boolean;
   /** How often something sold out or came back into stock. */
   stockChanges(): number;
+  /** How often prices have changed. */
+  priceChanges(): number;
+  /** USD per hour of a node at this moment. */
+  priceOf(node: Node): number;
   /** Reports once per text: a law that stays broken is one violation. */
   report(judge: string, what: string): void;
 };

@@ -11,6 +11,7 @@ import { createApiServer } from "../api-server/api-server.ts";
 import { ClusterState } from "../cache/cluster-state.ts";
 import { ClusterWriter } from "../cache/cluster-writer.ts";
 import { VirtualClock } from "../clock/virtual-clock.ts";
+import { priceOf } from "../cloud/price-meter.ts";
 import { judgeBoughtTwice } from "./bought-twice.ts";
 import { judgeConsolidations } from "./consolidations.ts";
 import { judgeInstancesAndClaims } from "./instances-and-claims.ts";
@@ -40,6 +41,8 @@ async function inCourt(
     state,
     watchesLag: false,
     stockChanges: () => 0,
+    priceChanges: () => 0,
+    priceOf,
     report: (_, what) => found.push(what),
   });
   const create = (kind: Kind, object: object, status?: object): void => {

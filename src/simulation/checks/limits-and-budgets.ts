@@ -1,15 +1,15 @@
-import { parseTime } from "../../base/time.ts";
+import { DAY_MS, MINUTE_MS, parseTime } from "../../base/time.ts";
+import { parseDuration } from "../../model/duration.ts";
 import { NODE_CLAIMS, NODE_POOLS, PODS } from "../../model/kinds.ts";
-import { DO_NOT_DISRUPT_ANNOTATION, NODE_POOL_LABEL, TERMINATION_TIMESTAMP_ANNOTATION } from "../../model/labels.ts";
+import { TERMINATION_TIMESTAMP_ANNOTATION } from "../../model/labels.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { NodePool } from "../../model/resources/node-pool.ts";
 import { type Amounts, addTo, amountsOf } from "../cache/amounts.ts";
 import type { ClusterState } from "../cache/cluster-state.ts";
 import type { ProductCall } from "../faults/faulty-call.ts";
 import type { Judge, JudgeNeeds } from "./judge.ts";
-
-/** Reasons that a budget counts; others (a dead instance, a failed launch) are no choice of the product. */
-const VOLUNTARY = new Set(["Empty", "Underutilized", "Drifted"]);
+import { disruptionReason, isTrue, poolOf, VOLUNTARY } from "./leaving.ts";
+import { asksForPeace } from "./protection.ts";
 
 /** Law 2: limits, budgets, PodDisruptionBudgets and do-not-disrupt are never broken by the product. */
 export function judgeLimitsAndBudgets(needs: JudgeNeeds): Judge {
@@ -17,7 +17,7 @@ export function judgeLimitsAndBudgets(needs: JudgeNeeds): Judge {
   const claims = state.of(NODE_CLAIMS);
   claims.onChange((before, after) => {
     if (after === undefined) return;
-    const pool = state.of(NODE_POOLS).get(after.metadata.labels?.[NODE_POOL_LABEL] ?? "");
+    const pool = state.of(NODE_POOLS).get(poolOf(after));
     if (pool === undefined) return;
     if (before === undefined || before.status?.capacity !== after.status?.capacity) checkLimits(needs, pool);
     const reason = disruptionReason(after);
@@ -30,8 +30,8 @@ export function judgeLimitsAndBudgets(needs: JudgeNeeds): Judge {
       if (call.kind === "pods" && call.verb === "delete") checkPodDelete(state, call, report);
       if (call.kind === "pods" && call.verb === "eviction") {
         const pod = state.of(PODS).get(call.key);
-        const isProtected = pod?.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] === "true";
-        if (isProtected) report("do-not-disrupt", `evicts ${call.key}, which says do-not-disrupt`);
+        if (pod !== undefined && asksForPeace(pod, needs.clock.nowMs()))
+          report("do-not-disrupt", `evicts ${call.key}, which says do-not-disrupt`);
       }
     },
   };
@@ -46,7 +46,7 @@ function checkPodDelete(state: ClusterState, { key }: ProductCall, report: Judge
 }
 
 function claimsOf(state: ClusterState, pool: string): NodeClaim[] {
-  return [...state.of(NODE_CLAIMS).values()].filter(({ metadata }) => metadata.labels?.[NODE_POOL_LABEL] === pool);
+  return [...state.of(NODE_CLAIMS).values()].filter((claim) => poolOf(claim) === pool);
 }
 
 function checkLimits({ state, report }: JudgeNeeds, pool: NodePool): void {
@@ -65,15 +65,6 @@ function checkLimits({ state, report }: JudgeNeeds, pool: NodePool): void {
   }
 }
 
-function disruptionReason({ status }: NodeClaim): string | undefined {
-  const condition = status?.conditions?.find(({ type, status: is }) => type === "DisruptionReason" && is === "True");
-  return condition?.reason;
-}
-
-function isTrue({ status }: NodeClaim, type: string): boolean {
-  return status?.conditions?.some((condition) => condition.type === type && condition.status === "True") === true;
-}
-
 /** What went by itself (expired, deleted by a user) at the moment of a decision could not be counted in it. */
 const UNSEEN_MS = 5_000;
 
@@ -89,11 +80,21 @@ function checkBudgets({ clock, state, report }: JudgeNeeds, pool: NodePool, clai
   }).length;
   for (const budget of pool.spec.disruption?.budgets ?? [{ nodes: "10%" }]) {
     const isMeant = budget.reasons === undefined || (budget.reasons as string[]).includes(reason);
-    if (!isMeant || budget.schedule !== undefined) continue;
+    if (!isMeant || !isOpen(budget, clock.nowMs())) continue;
     const { nodes } = budget;
     const allowed = nodes.endsWith("%") ? Math.ceil((Number.parseFloat(nodes) * claims.length) / 100) : Number(nodes);
     if (disrupted <= allowed) continue;
     const what = `pool ${pool.metadata.name} loses ${disrupted} of ${claims.length} nodes at once (${reason}), budget ${nodes}`;
     report("budgets", `${what}: ${claim.metadata.name}`);
   }
+}
+
+/** Whether a budget counts at a moment, well within its window: of schedules only those once a day are read. */
+function isOpen({ schedule, duration }: { schedule?: string; duration?: string }, nowMs: number): boolean {
+  if (schedule === undefined) return true;
+  const [, minute, hour] = /^([0-9]+) ([0-9]+) \* \* \*$/.exec(schedule) ?? [];
+  if (minute === undefined) return false;
+  const beganMs = (Number(hour) * 60 + Number(minute)) * MINUTE_MS;
+  const sinceMs = (((nowMs % DAY_MS) - beganMs + DAY_MS) % DAY_MS) - MINUTE_MS;
+  return sinceMs >= 0 && sinceMs < (parseDuration(duration ?? "") ?? 0) - 2 * MINUTE_MS;
 }

@@ -4,7 +4,6 @@ import type { KubeObject } from "../../model/object.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import { type Amounts, addTo, podAmounts } from "../cache/amounts.ts";
 import type { ClusterState } from "../cache/cluster-state.ts";
-import { priceOf } from "../cloud/price-meter.ts";
 import { DEPLOYMENTS, JOBS, STATEFUL_SETS } from "../workloads/kinds.ts";
 import type { Judge, JudgeNeeds } from "./judge.ts";
 
@@ -21,9 +20,10 @@ type Round = { atMs: number; usdPerHour: number; demand: string };
  * a move and the next one together have made the bill lower; what brings the bill back to where it was, or above, goes in
  * circles. What moves nodes for other reasons (age, death, a command that was given up) begins the count anew.
  */
-export function judgePeace({ clock, state, stockChanges, report }: JudgeNeeds): Judge {
+export function judgePeace({ clock, state, stockChanges, priceChanges, priceOf, report }: JudgeNeeds): Judge {
   let rounds: Round[] = [];
-  let stock = stockChanges();
+  const market = (): number => stockChanges() + priceChanges();
+  let changes = market();
   const disturb = (): void => {
     rounds = [];
   };
@@ -35,7 +35,7 @@ export function judgePeace({ clock, state, stockChanges, report }: JudgeNeeds): 
   const begin = (): void => {
     const last = rounds.at(-1);
     if (last !== undefined && clock.nowMs() - last.atMs < ONE_MOVE_MS) return;
-    const usdPerHour = billOf(state);
+    const usdPerHour = billOf(state, priceOf);
     // While nodes are on their way, nobody knows what the bill is.
     if (usdPerHour === undefined) {
       disturb();
@@ -43,8 +43,8 @@ export function judgePeace({ clock, state, stockChanges, report }: JudgeNeeds): 
     }
     const round = { atMs: clock.nowMs(), usdPerHour, demand: demandOf(state) };
     if (last !== undefined && last.demand !== round.demand) disturb();
-    if (stock !== stockChanges()) disturb();
-    stock = stockChanges();
+    if (changes !== market()) disturb();
+    changes = market();
     const before = rounds.at(-2);
     rounds.push(round);
     if (before === undefined || round.usdPerHour < before.usdPerHour - PRICE_STEP) return;
@@ -63,7 +63,7 @@ export function judgePeace({ clock, state, stockChanges, report }: JudgeNeeds): 
 }
 
 /** USD per hour of all nodes that stay; undefined while some are still to come. */
-function billOf(state: ClusterState): number | undefined {
+function billOf(state: ClusterState, priceOf: JudgeNeeds["priceOf"]): number | undefined {
   const nodes = new Map([...state.of(NODES).values()].map((node) => [node.spec.providerID ?? "", node]));
   let usdPerHour = 0;
   for (const claim of state.of(NODE_CLAIMS).values()) {

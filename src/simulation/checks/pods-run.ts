@@ -1,9 +1,8 @@
 import type { Pod } from "../../model/core.ts";
-import { POD_DISRUPTION_BUDGETS, PODS } from "../../model/kinds.ts";
-import { DO_NOT_DISRUPT_ANNOTATION } from "../../model/labels.ts";
+import { PODS } from "../../model/kinds.ts";
 import { keyOf } from "../../model/object.ts";
 import type { ClusterState } from "../cache/cluster-state.ts";
-import { selects } from "../cache/selectors.ts";
+import { asksForPeace, budgetsAgainst } from "./protection.ts";
 
 /** Law 4 is asked at the end, when the faults have stopped: pods that should run by now and do not, by key. */
 export function podsWaiting(state: ClusterState): string[] {
@@ -16,12 +15,6 @@ function isWaiting(pod: Pod): boolean {
 }
 
 /** Whether a pod must not be evicted at the moment, so that its node has to wait for it, perhaps for ever. */
-export function mayNotBeEvicted(state: ClusterState, pod: Pod): boolean {
-  if (pod.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] === "true") return true;
-  return [...state.of(POD_DISRUPTION_BUDGETS).values()].some(
-    ({ metadata, spec, status }) =>
-      metadata.namespace === pod.metadata.namespace &&
-      selects(spec.selector, pod.metadata.labels) &&
-      (status?.disruptionsAllowed ?? 0) === 0,
-  );
+export function mayNotBeEvicted(state: ClusterState, pod: Pod, nowMs: number): boolean {
+  return asksForPeace(pod, nowMs) || budgetsAgainst(state, pod).length > 0;
 }

@@ -1,5 +1,7 @@
-import { SECOND_MS } from "../../base/time.ts";
+import { parseTime, SECOND_MS } from "../../base/time.ts";
 import { NODES } from "../../model/kinds.ts";
+import { ZONE_LABEL } from "../../model/labels.ts";
+import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { InterruptionKind, InterruptionNotice, NoticeQueue } from "../../ports/interruptions.ts";
 import { isNotFound } from "../../ports/kube-api.ts";
@@ -15,11 +17,13 @@ type Machines = {
   announce(kind: InterruptionKind, providerId: string): void;
 };
 
+type Offering = { instanceType: string; zone: string; capacityType: string };
+
 /** So many notices come at once, and one that was received is hidden for so long. */
 const NOTICES_MAX = 10;
 const HIDDEN_MS = 20 * SECOND_MS;
 
-/** What goes wrong in the simulated cloud: offerings sell out, instances die. */
+/** What changes in the simulated cloud: offerings sell out and change their price, instances die, images are released. */
 export class CloudControl {
   readonly #soldOut = new Map<string, StockOut>();
   readonly #clock: Pick<Clock, "nowMs">;
@@ -27,6 +31,12 @@ export class CloudControl {
   #noticeNumber = 0;
   #stillborn = 0;
   #stockChanges = 0;
+  /** By "family zone": what spot costs there, as a part of its usual price. */
+  readonly #spotFactors = new Map<string, number>();
+  #priceChanges = 0;
+  readonly #onPrices: (() => void)[] = [];
+  #imageSinceMs = Number.NEGATIVE_INFINITY;
+  readonly #closedZones = new Set<string>();
 
   /** Where instances are more than their nodes: they end there, and that is where their notices go. */
   machines: Machines | undefined;
@@ -56,6 +66,49 @@ export class CloudControl {
     return this.#stockChanges;
   }
 
+  /** @param family of instance types, such as m7i. @param factor 1 is the usual price */
+  setSpotPrice(family: string, zone: string, factor: number): void {
+    this.#spotFactors.set(`${family} ${zone}`, factor);
+    this.#priceChanges += 1;
+    for (const run of this.#onPrices) run();
+  }
+
+  /** How often prices have changed. */
+  get priceChanges(): number {
+    return this.#priceChanges;
+  }
+
+  onPrices(run: () => void): void {
+    this.#onPrices.push(run);
+  }
+
+  /** What an offering costs at the moment, as a part of its usual price. */
+  readonly priceFactor = ({ instanceType, zone, capacityType }: Offering): number => {
+    if (capacityType !== "spot" || this.#spotFactors.size === 0) return 1;
+    return this.#spotFactors.get(`${instanceType.split(".")[0]} ${zone}`) ?? 1;
+  };
+
+  /** Claims that were made before no longer have the newest image. */
+  releaseImage(): void {
+    this.#imageSinceMs = this.#clock.nowMs();
+  }
+
+  /** The node class does not select any subnet in this zone any more. */
+  closeSubnet(zone: string): void {
+    this.#closedZones.add(zone);
+  }
+
+  openSubnet(zone: string): void {
+    this.#closedZones.delete(zone);
+  }
+
+  /** For the provider: why a claim's instance is no longer what would be launched now. */
+  readonly driftReason = ({ metadata }: NodeClaim): string | undefined => {
+    if (this.#closedZones.has(metadata.labels?.[ZONE_LABEL] ?? "")) return "SubnetDrift";
+    const createdMs = parseTime(metadata.creationTimestamp) ?? Number.POSITIVE_INFINITY;
+    return createdMs < this.#imageSinceMs ? "AMIDrift" : undefined;
+  };
+
   /** The next `count` instances never come up: they are paid for, but no Node ever appears. */
   loseNext(count: number): void {
     this.#stillborn = count;
@@ -69,7 +122,7 @@ export class CloudControl {
   }
 
   /** For the provider: whether an offering cannot be bought at the moment. */
-  readonly isSoldOut = (offering: { instanceType: string; zone: string; capacityType: string }): boolean => {
+  readonly isSoldOut = (offering: Offering): boolean => {
     for (const { instanceType, zone, capacityType } of this.#soldOut.values()) {
       const matches =
         (instanceType ?? offering.instanceType) === offering.instanceType &&

@@ -10,19 +10,30 @@ const PRICE_LABEL = "eks-node-viewer/instance-price";
 /** Adds up what the simulated nodes cost, from their first to their last second. */
 export class PriceMeter {
   readonly #clock: Clock;
+  readonly #state: ClusterState;
+  readonly #priceOf: (node: Node) => number;
   #usdPerHour = 0;
   #usd = 0;
   #sinceMs: number;
 
-  constructor(clock: Clock, state: ClusterState) {
+  /** @param priceNow USD per hour of a node at this moment; default: as it is written on it */
+  constructor(clock: Clock, state: ClusterState, priceNow: (node: Node) => number = priceOf) {
     this.#clock = clock;
+    this.#state = state;
+    this.#priceOf = priceNow;
     this.#sinceMs = clock.nowMs();
-    const nodes = state.of(NODES);
-    for (const node of nodes.values()) this.#change(priceOf(node));
-    nodes.onChange((before, after) => {
-      const byUsd = (after === undefined ? 0 : priceOf(after)) - (before === undefined ? 0 : priceOf(before));
-      if (byUsd !== 0) this.#change(byUsd);
+    this.reprice();
+    state.of(NODES).onChange((before, after) => {
+      const [was, is] = [before, after].map((node) => (node === undefined ? 0 : priceNow(node)));
+      if (was !== is) this.#change((is ?? 0) - (was ?? 0));
     });
+  }
+
+  /** Prices have changed. */
+  reprice(): void {
+    let usdPerHour = 0;
+    for (const node of this.#state.of(NODES).values()) usdPerHour += this.#priceOf(node);
+    this.#change(usdPerHour - this.#usdPerHour);
   }
 
   /** The price of all nodes at this moment. */
@@ -42,7 +53,7 @@ export class PriceMeter {
   }
 }
 
-/** USD per hour; 0 for a node that the simulated cloud did not sell. */
+/** USD per hour when it was launched; 0 for a node that the simulated cloud did not sell. */
 export function priceOf(node: Node): number {
   const price = Number(node.metadata.labels?.[PRICE_LABEL] ?? 0);
   return Number.isFinite(price) ? price : 0;

@@ -27,6 +27,8 @@ export type FaultMix = {
   crashEveryMs: number;
   /** Mean time between two moments at which the product stands still for longer than its Lease lasts; 0 is never. */
   stallEveryMs: number;
+  /** Mean time between two spells of minutes in which a process can write but hears nothing: its watches fail; 0 is never. */
+  deafEveryMs: number;
 };
 
 export const NO_FAULTS: FaultMix = {
@@ -45,6 +47,7 @@ export const NO_FAULTS: FaultMix = {
   cloudLostReply: 0,
   crashEveryMs: 0,
   stallEveryMs: 0,
+  deafEveryMs: 0,
 };
 
 /**
@@ -69,5 +72,6 @@ export function drawFaultMix(random: Random): FaultMix {
     cloudLostReply: often(0.1),
     crashEveryMs: random.chance(0.6) ? random.between(5, 40) * 60_000 : 0,
     stallEveryMs: random.chance(0.3) ? random.between(10, 40) * 60_000 : 0,
+    deafEveryMs: random.chance(0.3) ? random.between(20, 60) * 60_000 : 0,
   };
 }

@@ -13,6 +13,7 @@ export function faultyWatch<T extends KubeObject>(
 ): Watch {
   const { life } = needs;
   if (life.isOver) return { ended: new Promise(() => undefined), stop: () => undefined };
+  if (life.isDeaf) return { ended: Promise.resolve({ reason: "closed" }), stop: () => undefined };
   const relay = new Relay<T>(kind, onEvent, needs);
   const inner = api.watch(kind, options, (event) => relay.take(event));
   relay.inner = inner;
@@ -53,6 +54,10 @@ class Relay<T extends KubeObject> {
     if (this.#isDone) return;
     const { random, onFault } = this.#needs;
     const { droppedWatch, expiredWatch, lateEvent, lateEventMaxMs, latencyMaxMs } = this.#needs.mix();
+    if (this.#needs.life.isDeaf) {
+      this.#finish({ reason: "closed" });
+      return;
+    }
     if (random.chance(droppedWatch)) {
       onFault(`dropped watch of ${this.#kind}`);
       this.#finish({ reason: "closed" });

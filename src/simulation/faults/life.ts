@@ -20,6 +20,7 @@ export class Life {
   #crashAtPoint = Number.POSITIVE_INFINITY;
   #crashAtDeed = Number.POSITIVE_INFINITY;
   #stalledUntilMs = 0;
+  #deafUntilMs = 0;
   /** By how much its machine's clock goes ahead of everybody else's. */
   clockAheadMs = 0;
   #isOver = false;
@@ -57,6 +58,15 @@ export class Life {
   /** Milliseconds for which it still stands still. */
   stallLeftMs(): number {
     return Math.max(0, this.#stalledUntilMs - this.#clock.nowMs());
+  }
+
+  deafFor(ms: number): void {
+    this.#deafUntilMs = this.#clock.nowMs() + ms;
+  }
+
+  /** Whether its watches fail. */
+  get isDeaf(): boolean {
+    return this.#clock.nowMs() < this.#deafUntilMs;
   }
 
   /** Ends this life without a word. */

@@ -11,6 +11,18 @@ export type Offer = { arches: string[]; capacityTypes: string[]; hasDedicated: b
 export const DEDICATED_TAINT = { key: "dedicated", value: "batch", effect: "NoSchedule" } as const;
 export const DEDICATED_LABEL = { team: "batch" } as const;
 
+/** Budgets as a user would write them; a schedule is once a day at a full hour, so that judges can read it. */
+export function drawBudgets(random: Random): unknown[] {
+  return random.pick([
+    [{ nodes: "10%" }],
+    [{ nodes: "1" }],
+    [{ nodes: "100%" }],
+    [{ nodes: "3" }, { nodes: "50%" }],
+    [{ nodes: "2" }, { nodes: "0", reasons: ["Drifted"] }],
+    [{ nodes: "25%" }, { nodes: "0", schedule: `0 ${random.between(0, 23)} * * *`, duration: "2h" }],
+  ]);
+}
+
 /** A node class and one to four pools; the first serves every pod that needs no special one, without a limit. */
 export function drawPools(random: Random, classKind: NodeClassKind): { objects: DrawnObject[]; offer: Offer } {
   const arches = random.chance(0.5) ? ["amd64"] : ["amd64", "arm64"];
@@ -86,19 +98,19 @@ function drawPool(random: Random, name: string, fields: PoolFields): DrawnObject
       ...(weight === undefined ? {} : { weight }),
       ...(limits === undefined ? {} : { limits }),
       disruption: {
-        consolidationPolicy: random.pick(["WhenEmpty", "WhenEmptyOrUnderutilized"]),
-        consolidateAfter: random.pick(["0s", "30s", "2m"]),
-        budgets: random.pick([
-          [{ nodes: "10%" }],
-          [{ nodes: "1" }],
-          [{ nodes: "100%" }],
-          [{ nodes: "3" }, { nodes: "50%" }],
+        consolidationPolicy: random.pick([
+          "WhenEmpty",
+          "WhenEmptyOrUnderutilized",
+          "WhenEmptyOrUnderutilized",
+          "Balanced",
         ]),
+        consolidateAfter: random.pick(["0s", "30s", "2m", "10m"]),
+        budgets: drawBudgets(random),
       },
       template: {
         ...(labels === undefined ? {} : { metadata: { labels } }),
         spec: {
-          expireAfter: random.pick(["Never", "Never", "Never", "50m"]),
+          expireAfter: random.pick(["Never", "Never", "Never", "50m", "6h"]),
           ...(random.chance(0.2) ? { terminationGracePeriod: "4m" } : {}),
           requirements,
           ...(taints === undefined ? {} : { taints }),

@@ -54,9 +54,10 @@ export class ProductLives {
     this.#needs = needs;
     this.#slots = Array.from({ length: needs.processes }, () => undefined);
     for (let index = 0; index < needs.processes; index += 1) this.#start(index);
-    const { crashEveryMs, stallEveryMs } = needs.mix();
+    const { crashEveryMs, stallEveryMs, deafEveryMs } = needs.mix();
     if (crashEveryMs > 0) this.#every(crashEveryMs, (slot, index) => this.#disturb(slot, index));
     if (stallEveryMs > 0) this.#every(stallEveryMs, (slot) => this.#stall(slot));
+    if (deafEveryMs > 0) this.#every(deafEveryMs, (slot) => this.#deafen(slot));
   }
 
   /** How often a process was started. */
@@ -125,8 +126,8 @@ export class ProductLives {
   #every(meanMs: number, act: (slot: Slot, index: number) => void): void {
     const { clock, random, mix } = this.#needs;
     clock.after(random.between(meanMs / 5, meanMs * 1.8), () => {
-      const { crashEveryMs, stallEveryMs } = mix();
-      if (this.#isOver || crashEveryMs + stallEveryMs === 0) return;
+      const { crashEveryMs, stallEveryMs, deafEveryMs } = mix();
+      if (this.#isOver || crashEveryMs + stallEveryMs + deafEveryMs === 0) return;
       const index = random.between(0, this.#slots.length - 1);
       const slot = this.#slots[index];
       if (slot !== undefined) act(slot, index);
@@ -148,6 +149,12 @@ export class ProductLives {
       this.#restart(index, SECOND_MS);
     };
     slot.stop().then(again, again);
+  }
+
+  #deafen(slot: Slot): void {
+    const ms = this.#needs.random.between(120, 600) * SECOND_MS;
+    this.#needs.tell(`product ${slot.life.number} hears nothing for ${ms} ms`);
+    slot.life.deafFor(ms);
   }
 
   #stall(slot: Slot): void {

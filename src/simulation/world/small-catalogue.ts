@@ -2,6 +2,9 @@ import { ARCH_LABEL, CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, OS_LABEL, ZONE_LA
 
 export const SMALL_ZONES = ["test-1a", "test-1b", "test-1c"] as const;
 
+/** As they begin the names of the types. */
+export const SMALL_FAMILIES = ["c7i", "m7i", "r7i", "c7g", "m7g", "r7g"] as const;
+
 const GIB_PER_CPU = { c: 2, m: 4, r: 8 } as const;
 const ARCHES = [
   { arch: "amd64", suffix: "7i", discount: 1 },

@@ -2,7 +2,7 @@ import { Random } from "../../base/random.ts";
 import { MINUTE_MS, SECOND_MS } from "../../base/time.ts";
 import type { Node } from "../../model/core.ts";
 import { EC2_NODE_CLASSES, KWOK_NODE_CLASSES, NODE_CLAIMS, NODE_POOLS, NODES } from "../../model/kinds.ts";
-import { NODE_POOL_LABEL } from "../../model/labels.ts";
+import { CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, NODE_POOL_LABEL, ZONE_LABEL } from "../../model/labels.ts";
 import type { KubeObject } from "../../model/object.ts";
 import { crdOf } from "../../model/resources/crd.ts";
 import { CUSTOM_RESOURCES } from "../../model/resources/custom-resources.ts";
@@ -18,16 +18,18 @@ import { judgeConsolidations } from "../checks/consolidations.ts";
 import { judgeInstancesAndClaims } from "../checks/instances-and-claims.ts";
 import type { Judge, JudgeNeeds, Violation } from "../checks/judge.ts";
 import { judgeLimitsAndBudgets } from "../checks/limits-and-budgets.ts";
+import { judgeOrderOfLeaving } from "../checks/order-of-leaving.ts";
 import { judgePeace } from "../checks/peace.ts";
 import { mayNotBeEvicted, podsWaiting } from "../checks/pods-run.ts";
+import { judgeProtectedPods } from "../checks/protected-pods.ts";
 import { VirtualClock } from "../clock/virtual-clock.ts";
 import { CloudControl } from "../cloud/cloud-control.ts";
-import { PriceMeter } from "../cloud/price-meter.ts";
+import { PriceMeter, priceOf } from "../cloud/price-meter.ts";
+import { type TakeBackNeeds, takeBack } from "../cloud/take-back.ts";
 import type { SimulatedEc2 } from "../ec2/ec2.ts";
 import { drawFaultMix, type FaultMix, NO_FAULTS } from "../faults/fault-mix.ts";
 import type { FaultNeeds } from "../faults/faulty-call.ts";
 import { faultyProvider } from "../faults/faulty-provider.ts";
-import { InterruptionFault } from "../faults/interruptions.ts";
 import { JOBS } from "../workloads/kinds.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { startEc2Cloud } from "./ec2-cloud.ts";
@@ -39,13 +41,12 @@ import { STORY_MS, Story, type StoryNeeds, type Tale } from "./story.ts";
 export type ProviderPorts = {
   api: KubeApi;
   clock: Clock;
-  isSoldOut: CloudControl["isSoldOut"];
-  notices: CloudControl["notices"];
   /** The account of a world on EC2. */
   ec2: SimulatedEc2 | undefined;
   /** What the calls of this process meet. */
   faults: FaultNeeds;
-};
+} & Pick<CloudControl, "isSoldOut" | "notices" | "priceFactor" | "driftReason">;
+type Offering = Parameters<CloudControl["priceFactor"]>[0];
 export type SimulateOptions = {
   seed: number;
   /** Starts the product under test. */
@@ -58,8 +59,12 @@ export type SimulateOptions = {
   faults?: Partial<FaultMix>;
   /** Default: one or two, drawn. */
   processes?: number;
-  /** How large the world is: 1 (default) is 5 to 20 nodes, 10 is ten times that. */
+  /** How large the world is: 1 is 5 to 20 nodes, 10 is ten times that. Default: drawn, up to 2. */
   scale?: number;
+  /** What an offering of the provider usually costs in USD per hour; default: what was written on a node at its launch. */
+  usualPrice?(offering: Offering): number | undefined;
+  /** Deeds of the drawn story that do not happen, by number. */
+  leaveOut?: ReadonlySet<number>;
   /** What users do in it, and nothing else happens; default: drawn from the seed. */
   tale?: (needs: StoryNeeds) => Tale;
 };
@@ -72,8 +77,26 @@ const QUIET_MS = 4 * MINUTE_MS;
 /** The watch history is kept this short so that it expires in every world. */
 const WATCH_EVENTS_MAX = 300;
 
-function lags({ lateEvent, droppedWatch, expiredWatch, stallEveryMs, refused, throttled }: FaultMix): boolean {
-  return lateEvent + droppedWatch + expiredWatch + stallEveryMs + refused + throttled > 0;
+const JUDGES = [
+  judgeInstancesAndClaims,
+  judgeLimitsAndBudgets,
+  judgeProtectedPods,
+  judgeOrderOfLeaving,
+  judgeBoughtTwice,
+  judgeConsolidations,
+  judgePeace,
+];
+
+function lags({
+  lateEvent,
+  droppedWatch,
+  expiredWatch,
+  stallEveryMs,
+  deafEveryMs,
+  refused,
+  throttled,
+}: FaultMix): boolean {
+  return lateEvent + droppedWatch + expiredWatch + stallEveryMs + deafEveryMs + refused + throttled > 0;
 }
 
 /** The cloud's own view of the API: the Node of an instance that never comes up is not written, and nobody is told. */
@@ -107,9 +130,7 @@ export class World {
   readonly mix: FaultMix;
   readonly #history: History;
   readonly #story: Tale;
-  /** Whether chance decides what happens, to users and machines alike. */
-  readonly #isDrawn: boolean;
-  readonly #interruptions: InterruptionFault;
+  readonly #takeBackNeeds: TakeBackNeeds;
   readonly #lives: ProductLives;
   readonly #judges: readonly Judge[];
   readonly #violations: Violation[] = [];
@@ -118,10 +139,11 @@ export class World {
   #isOver = false;
   #calls = 0;
   #claims = 0;
+  #nodesMost = 0;
   #lastEventMs = START_MS;
 
   constructor(options: SimulateOptions) {
-    const { seed, product, provider, faults, processes, scale = 1, tale, onEc2 = false } = options;
+    const { seed, product, provider, faults, processes, tale, onEc2 = false } = options;
     const random = new Random(seed);
     const { clock } = this;
     this.mix = { ...drawFaultMix(random.fork("mix")), ...faults };
@@ -147,34 +169,38 @@ export class World {
       this.ec2 = startEc2Cloud({ ...cloudNeeds, random: random.fork("account") });
     }
     this.#history = new History(clock, state);
-    this.meter = new PriceMeter(clock, state);
+    const priceNow = this.#pricesOf(options);
+    this.meter = new PriceMeter(clock, state, priceNow);
+    this.cloud.onPrices(() => this.meter.reprice());
     this.#watchProgress();
     createProductObjects(server, { clusterName: "simulated", replicas: 2 });
-    this.#judges = this.#startJudges();
-    this.#isDrawn = tale === undefined;
+    this.#judges = this.#startJudges(priceNow);
+    const tell = (line: string): void => this.#history.tell(line);
+    const cloudWriter = new ClusterWriter(server, "cloud-controller-manager");
+    this.#takeBackNeeds = { clock, state, writer: cloudWriter, kubelets, cloud: this.cloud, tell };
+    const drawnScale = random.fork("scale").pick([0.6, 1, 1, 1.5, 2]);
     const needs: StoryNeeds = {
-      clock,
+      ...this.#takeBackNeeds,
       random: random.fork("story"),
-      state,
       writer: new ClusterWriter(server, "user"),
-      kubelets,
-      cloud: this.cloud,
       nodeClassKind: onEc2 ? "EC2NodeClass" : "KWOKNodeClass",
-      scale,
-      tell: (line) => this.#history.tell(line),
+      scale: options.scale ?? drawnScale,
+      setClocksAhead: (ms) => this.setClocksAhead(ms),
+      leaveOut: options.leaveOut ?? new Set(),
     };
     this.#story = tale === undefined ? new Story(needs) : tale(needs);
-    const { isSoldOut, notices } = this.cloud;
+    const { isSoldOut, notices, priceFactor, driftReason } = this.cloud;
     const drawn = random.fork("lives");
     this.#lives = new ProductLives({
       clock,
       random: drawn,
       api: server.api({ user: "karpenter" }),
-      provider: (api, ownClock, faults) => {
-        const ports = { clock: ownClock, isSoldOut, notices, ec2: this.ec2, faults };
+      provider: (api, ownClock, ownFaults) => {
+        const market = { isSoldOut, notices, priceFactor, driftReason };
+        const ports = { clock: ownClock, ...market, ec2: this.ec2, faults: ownFaults };
         // On EC2 the faults are in the account's calls.
         if (onEc2) return provider({ ...ports, api });
-        return faultyProvider(provider({ ...ports, api: stillbirths(api, this.cloud) }), faults);
+        return faultyProvider(provider({ ...ports, api: stillbirths(api, this.cloud) }), ownFaults);
       },
       start: product,
       processes: processes ?? drawn.between(1, 2),
@@ -183,17 +209,8 @@ export class World {
         this.#calls += 1;
         for (const judge of this.#judges) judge.onCall?.(call);
       },
-      tell: (line) => this.#history.tell(line),
+      tell,
       onBroken: (what) => this.#report("the product's own laws", what),
-    });
-    this.#interruptions = new InterruptionFault({
-      clock,
-      random: random.fork("interruptions"),
-      state,
-      writer: new ClusterWriter(server, "cloud-controller-manager"),
-      kubelets,
-      cloud: this.cloud,
-      tell: (line) => this.#history.tell(line),
     });
     this.#tick();
   }
@@ -201,17 +218,15 @@ export class World {
   /** Lets the users and the faults do their deeds. */
   async runStory(ms = STORY_MS): Promise<void> {
     this.#story.begin();
-    if (this.#isDrawn) this.#interruptions.begin();
     await this.clock.runFor(ms);
     this.#story.end();
-    this.#interruptions.end();
     this.#isCalm = true;
     this.#history.tell("faults: end");
   }
 
   /** The cloud announces that it takes the instance of this node, and does so two minutes later. */
   takeBack(node: Node): void {
-    this.#interruptions.takeBack(node);
+    takeBack(this.#takeBackNeeds, node);
   }
 
   /** The product's clocks jump: they are so far ahead of the cluster's from now on. */
@@ -220,7 +235,7 @@ export class World {
     this.#lives.setClocksAhead(ms);
   }
 
-  /** Every Deployment goes to zero. */
+  /** Every workload goes to zero. */
   leave(): void {
     this.#story.leave();
   }
@@ -237,6 +252,11 @@ export class World {
   /** @returns whether the world got quiet: no pod waits, no claim is on its way in or out, and nothing moved for minutes */
   runUntilQuiet({ atMostMs }: { atMostMs: number }): Promise<boolean> {
     return this.clock.runFor(atMostMs, () => this.#isQuiet());
+  }
+
+  /** @returns whether all nodes that the product bought are gone, and no claim is left */
+  runUntilEmpty({ atMostMs }: { atMostMs: number }): Promise<boolean> {
+    return this.clock.runFor(atMostMs, () => this.cluster.state.of(NODE_CLAIMS).size + this.boughtNodes().length === 0);
   }
 
   /** Pods that should run and do not, by key. */
@@ -261,7 +281,7 @@ export class World {
   }
 
   /** What happened in numbers: a world in which nothing happened proves nothing. */
-  numbers(): { claims: number; calls: number; lives: number; lines: number; usd: number } {
+  numbers(): { claims: number; calls: number; lives: number; lines: number; usd: number; nodesMost: number } {
     const usd = Math.round(this.meter.totalUsd() * 1e4) / 1e4;
     return {
       claims: this.#claims,
@@ -269,6 +289,7 @@ export class World {
       lives: this.#lives.lives,
       lines: this.#history.lines.length,
       usd,
+      nodesMost: this.#nodesMost,
     };
   }
 
@@ -280,7 +301,20 @@ export class World {
     this.server.close();
   }
 
-  #startJudges(): Judge[] {
+  #pricesOf({ usualPrice = () => undefined }: SimulateOptions): (node: Node) => number {
+    return (node) => {
+      const { labels = {} } = node.metadata;
+      const offering = {
+        instanceType: labels[INSTANCE_TYPE_LABEL] ?? "",
+        zone: labels[ZONE_LABEL] ?? "",
+        capacityType: labels[CAPACITY_TYPE_LABEL] ?? "",
+      };
+      const usual = usualPrice(offering);
+      return usual === undefined ? priceOf(node) : usual * this.cloud.priceFactor(offering);
+    };
+  }
+
+  #startJudges(priceNow: (node: Node) => number): Judge[] {
     const { clock } = this;
     const { state } = this.cluster;
     const needs: JudgeNeeds = {
@@ -288,11 +322,12 @@ export class World {
       state,
       watchesLag: lags(this.mix),
       stockChanges: () => this.cloud.stockChanges,
+      priceChanges: () => this.cloud.priceChanges,
+      priceOf: priceNow,
       report: (name, what) => this.#report(name, what),
     };
-    const judges = [judgeInstancesAndClaims, judgeLimitsAndBudgets, judgeBoughtTwice, judgeConsolidations, judgePeace];
     const ofAccount = this.ec2 === undefined ? [] : [judgeAccount(this.ec2, needs)];
-    return [...judges.map((judge) => judge(needs)), ...ofAccount];
+    return [...JUDGES.map((judge) => judge(needs)), ...ofAccount];
   }
 
   #report(judge: string, what: string): void {
@@ -311,7 +346,9 @@ export class World {
       this.#lastEventMs = this.clock.nowMs();
     });
     state.of(NODE_CLAIMS).onChange((before, after) => {
-      if (before === undefined && after !== undefined) this.#claims += 1;
+      if (before !== undefined || after === undefined) return;
+      this.#claims += 1;
+      this.#nodesMost = Math.max(this.#nodesMost, state.of(NODE_CLAIMS).size);
     });
   }
 
@@ -322,13 +359,15 @@ export class World {
     return true;
   }
 
-  /** Initialized and staying, or waiting for a pod that must not be disturbed: that may take for ever. */
+  /** Initialized and staying, with nobody who has begun to take it away; or waiting for a pod that must not be disturbed: that may take for ever. */
   #isSettled({ metadata, status }: NodeClaim): boolean {
     if (metadata.deletionTimestamp !== undefined) {
       const { state } = this.cluster;
-      return state.podsOn(status?.nodeName ?? "").some((pod) => mayNotBeEvicted(state, pod));
+      return state.podsOn(status?.nodeName ?? "").some((pod) => mayNotBeEvicted(state, pod, this.clock.nowMs()));
     }
-    return status?.conditions?.some(({ type, status: is }) => type === "Initialized" && is === "True") ?? false;
+    const isTrue = (wanted: string): boolean =>
+      status?.conditions?.some(({ type, status: is }) => type === wanted && is === "True") === true;
+    return isTrue("Initialized") && !isTrue("DisruptionReason");
   }
 
   #tick(): void {
