@@ -81,6 +81,18 @@ export class Ec2World {
     await this.playground.api.patch(EC2_NODE_CLASSES, { name }, { type: "merge", body: { spec } });
   }
 
+  /** All pools and classes, and the workloads: as somebody does who takes the cluster down. */
+  async deleteAll(): Promise<void> {
+    const { api } = this.playground;
+    for (const { metadata } of this.#all<Node>(DEPLOYMENTS as never)) {
+      if (metadata.namespace === "default")
+        await api.delete(DEPLOYMENTS, { namespace: "default", name: metadata.name });
+    }
+    for (const { metadata } of this.pools()) await api.delete(NODE_POOLS, { name: metadata.name });
+    for (const { metadata } of this.#all<Ec2NodeClass>(EC2_NODE_CLASSES))
+      await api.delete(EC2_NODE_CLASSES, { name: metadata.name });
+  }
+
   async changePool(spec: Record<string, unknown>, name = "default"): Promise<void> {
     await this.playground.api.patch(NODE_POOLS, { name }, { type: "merge", body: { spec } });
   }

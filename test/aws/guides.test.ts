@@ -287,6 +287,7 @@ async function reservation(world: Ec2World, { reservedPool, reservedClass }: Gui
   for (const { metadata } of world.claims()) {
     assert.equal(metadata.labels?.["karpenter.sh/capacity-type"], "on-demand");
   }
+  assert.match(world.events("ReservationUsed").join(), new RegExp(`${id}.*write "reserved" beside "on-demand"`));
 }
 
 async function twoColours(world: Ec2World, { productionPool, productionClass }: Guide): Promise<void> {

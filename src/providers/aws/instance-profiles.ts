@@ -14,12 +14,15 @@ import { CLUSTER_TAG, NODE_CLASS_TAG, PROFILE_ANNOTATION } from "./pure/labels.t
 
 type Needs = { aws: AwsApi; kube: KubeApi; clock: Clock; region: string; clusterName: string };
 
+/** The profile's name, or why there is none. */
+type Ensured = { name: string } | { reason: string; message: string };
+
 const TTL_MS = 15 * MINUTE_MS;
 
 /** The instance profiles that we make for the roles of node classes. */
 export class InstanceProfiles {
   readonly #needs: Needs;
-  readonly #ensured: Lookup<string | undefined>;
+  readonly #ensured: Lookup<Ensured>;
   /** By name; of this process. */
   readonly #madeMs = new Map<string, number>();
 
@@ -29,10 +32,10 @@ export class InstanceProfiles {
   }
 
   /**
-   * The name of a profile with the role, which is there: the same each time, another for another role. Undefined: there
-   * is no such role.
+   * The name of a profile with the role, which is there: the same each time, another for another role. Or why there is
+   * none: the role is not there, or the profile is somebody else's.
    */
-  async ensure({ metadata, spec }: Ec2NodeClass, role: string): Promise<string | undefined> {
+  async ensure({ metadata, spec }: Ec2NodeClass, role: string): Promise<Ensured> {
     const { clusterName, region } = this.#needs;
     const { name: className, uid } = metadata;
     const name = `${clusterName}_${hash64([region, className, uid, role].join(" "))}`;
@@ -44,9 +47,9 @@ export class InstanceProfiles {
         [NODE_CLASS_TAG]: className,
         [REGION_LABEL]: region,
       });
-      return (await this.#setRole(name, role)) ? name : undefined;
+      return this.#setRole(name, this.#pathOf(uid), role);
     });
-    if (ensured === undefined) this.#ensured.forget(name);
+    if ("reason" in ensured) this.#ensured.forget(name);
     return ensured;
   }
 
@@ -91,19 +94,22 @@ export class InstanceProfiles {
     }
   }
 
-  /** A profile holds one role. IAM knows roles by their names, without their paths. False: there is no such role. */
-  async #setRole(name: string, role: string): Promise<boolean> {
+  /** A profile holds one role. IAM knows roles by their names, without their paths. */
+  async #setRole(name: string, ownPath: string, role: string): Promise<Ensured> {
     const { aws } = this.#needs;
     const bare = role.slice(role.lastIndexOf("/") + 1);
-    const { roles } = await aws.getInstanceProfile(name);
-    if (roles.length === 1 && roles[0] === bare) return true;
+    const { roles, path } = await aws.getInstanceProfile(name);
+    if (path !== ownPath) {
+      return { reason: "InstanceProfileTaken", message: `instance profile "${name}" is not ours: its path is ${path}` };
+    }
+    if (roles.length === 1 && roles[0] === bare) return { name };
     for (const other of roles) await aws.removeRoleFromInstanceProfile(name, other);
     try {
       await aws.addRoleToInstanceProfile(name, bare);
-      return true;
+      return { name };
     } catch (error) {
       if (!isNotFound(error)) throw error;
-      return false;
+      return { reason: "RoleNotFound", message: `IAM has no role "${role}"` };
     }
   }
 

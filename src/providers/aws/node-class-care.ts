@@ -233,9 +233,9 @@ const instanceProfile: Look = async ({ profiles }, nodeClass, spec) => {
     const name = role.slice(role.lastIndexOf("/") + 1);
     return { condition: isNot("InstanceProfileReady", "RoleInvalid", `role is a name, no ARN: write "${name}"`) };
   }
-  const name = role === undefined ? (given ?? "") : await profiles.ensure(nodeClass, role);
-  if (name !== undefined) return { status: { instanceProfile: name }, condition: isReady("InstanceProfileReady") };
-  return { condition: isNot("InstanceProfileReady", "RoleNotFound", `IAM has no role "${role ?? ""}"`) };
+  const found = role === undefined ? { name: given ?? "" } : await profiles.ensure(nodeClass, role);
+  if ("reason" in found) return { condition: isNot("InstanceProfileReady", found.reason, found.message) };
+  return { status: { instanceProfile: found.name }, condition: isReady("InstanceProfileReady") };
 };
 
 const placementGroup: Look = async ({ finders }, _nodeClass, spec) => {

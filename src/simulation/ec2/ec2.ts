@@ -67,6 +67,8 @@ export class SimulatedEc2 {
   readonly shifts: Shift[] = [];
   /** Actions that the controller's role does not have. */
   readonly denied = new Set<string>();
+  /** AWS no longer knows who is asking. */
+  credentialsExpired = false;
   readonly #options: Required<Ec2Options>;
   readonly #machines = new Map<string, Machine>();
   readonly #answers = new Map<string, FleetAnswer>();
@@ -126,6 +128,9 @@ export class SimulatedEc2 {
       const { clock, random, latencyMs } = this.#options;
       await clock.sleep(random.between(latencyMs.min, latencyMs.max));
       this.quotas.take(action, clock.nowMs());
+      if (this.credentialsExpired) {
+        throw new AwsError(action, "ExpiredToken", "The security token included in the request is expired");
+      }
       if (this.denied.has(action)) throw refusedBy(action);
       return run();
     };
