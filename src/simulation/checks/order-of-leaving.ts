@@ -1,7 +1,7 @@
 import { MINUTE_MS, parseTime } from "../../base/time.ts";
 import type { Node } from "../../model/core.ts";
 import { NODE_CLAIMS, NODES, PODS } from "../../model/kinds.ts";
-import { REPLACEMENT_ANNOTATION, TERMINATION_TIMESTAMP_ANNOTATION } from "../../model/labels.ts";
+import { REPLACEMENT_ANNOTATION, TERMINATION_FINALIZER, TERMINATION_TIMESTAMP_ANNOTATION } from "../../model/labels.ts";
 import { keyOf } from "../../model/object.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import { readReplacementRecord } from "../../plan/disrupt/replacement-record.ts";
@@ -28,7 +28,10 @@ export function judgeOrderOfLeaving(needs: JudgeNeeds): Judge {
   state.of(NODE_CLAIMS).onChange((before, after) => {
     if (before === undefined || after !== undefined) return;
     const node = nodeOf(state, before);
-    if (node !== undefined) report("order of leaving", `${before.metadata.name} is forgotten, its node is still there`);
+    // Somebody else's finalizer may hold the node for longer.
+    const isLetGo = node?.metadata.deletionTimestamp !== undefined && !hasFinalizer(node);
+    if (node !== undefined && !isLetGo)
+      report("order of leaving", `${before.metadata.name} is forgotten, its node is still there`);
   });
   return {
     onCall({ kind, verb, key }) {
@@ -38,6 +41,10 @@ export function judgeOrderOfLeaving(needs: JudgeNeeds): Judge {
       if (kind === "instance" && verb === "terminate") checkPods(needs, claim, boundMs);
     },
   };
+}
+
+function hasFinalizer({ metadata }: Node): boolean {
+  return metadata.finalizers?.includes(TERMINATION_FINALIZER) === true;
 }
 
 function nodeOf(state: ClusterState, { status }: NodeClaim): Node | undefined {
