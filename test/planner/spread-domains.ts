@@ -1,4 +1,5 @@
 import type { Pod } from "../../src/model/core.ts";
+import type { InstanceType } from "../../src/model/instance-type.ts";
 import { normalizedLabel } from "../../src/model/labels.ts";
 import { allows, type Requirements, requirementsOf } from "../../src/model/requirements.ts";
 import type { NodePool } from "../../src/model/resources/node-pool.ts";
@@ -21,6 +22,19 @@ export function spreadDomains(cluster: RandomCluster): string {
     }
   }
   return lines.join("\n");
+}
+
+/**
+ * The type without the offerings that would bring some spread a domain it does not have: so that more choice is compared, and
+ * not another rule.
+ */
+export function withoutNewDomains(cluster: RandomCluster, type: InstanceType): InstanceType {
+  const before = spreadDomains(cluster);
+  const offerings = type.offerings.filter((offering) => {
+    const types = [...cluster.types, { ...type, offerings: [offering] }];
+    return spreadDomains({ ...cluster, types }) === before;
+  });
+  return { ...type, offerings };
 }
 
 function valuesFor(pod: Pod, key: string, { objects, types }: RandomCluster): ReadonlySet<string> {

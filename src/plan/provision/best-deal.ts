@@ -1,6 +1,5 @@
-import { untoleratedHardTaint } from "../../model/taints.ts";
-import { requiredTerms } from "../fit/levels.ts";
 import { type Deal, type DealVariant, dealDomains, type Lessons } from "./deal-domains.ts";
+import { seesKind } from "./domain-tally.ts";
 import { isUnbeatable } from "./lower-bound.ts";
 import { type FilledNode, type Packing, priceOf, shapeCosts } from "./packing-problem.ts";
 import { type SearchOptions, searchPacking } from "./packing-search.ts";
@@ -180,7 +179,7 @@ function learnDomains(
     for (const kind of kinds.keys()) {
       const value = topology.kindValue[key]?.[kind] ?? -1;
       if (value < 0 || list[value] === 1 || !isUpset(reduction, deal, rule, value)) continue;
-      if (!countsKind(reduction, rule, kind) || deal.tally.isCounted(rule, value)) continue;
+      if (!isSeen(reduction, rule, kind) || deal.tally.isCounted(rule, value)) continue;
       if (!packing.nodes.some((node) => mayBe(reduction, node, kind))) continue;
       const pair = `${key} ${value}`;
       if (avoided.has(pair)) list[value] = 1;
@@ -189,6 +188,11 @@ function learnDomains(
     }
   }
   return isNew;
+}
+
+function isSeen(reduction: Reduction, rule: number, kind: number): boolean {
+  const about = reduction.topology.rules[rule];
+  return about?.kind === "spread" && seesKind(reduction, about, kind);
 }
 
 /** True when the fullest domain of the rule has too many pods for one more domain as empty as this. */
@@ -212,17 +216,6 @@ function mayBe(
     const isPinned = pinned.every((key) => topology.kindValue[key]?.[kind] === topology.kindValue[key]?.[planned]);
     return isPinned && stages.some(({ guest }) => guest[kind] === 1);
   });
-}
-
-/** True when nodes of the kind count for the rule. */
-function countsKind({ topology, kinds, pools, table }: Reduction, rule: number, kind: number): boolean {
-  const about = topology.rules[rule];
-  if (about?.kind !== "spread") return false;
-  const { honorsAffinity, honorsTaints, owner } = about;
-  const terms = requiredTerms(owner.spec).map((term) => table.add(term));
-  if (honorsAffinity && !terms.some((term) => kinds[kind]?.meets[term] === 1)) return false;
-  const taints = pools[kinds[kind]?.pool ?? 0]?.taints ?? [];
-  return !honorsTaints || untoleratedHardTaint(taints, owner.spec.tolerations) === undefined;
 }
 
 /** Takes down how many pods each left-over class found room for; false when there is nothing new to learn. */

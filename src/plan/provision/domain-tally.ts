@@ -1,7 +1,9 @@
 import { untoleratedHardTaint } from "../../model/taints.ts";
 import { requiredTerms } from "../fit/levels.ts";
+import type { TopologyRule } from "../fit/topology-rules.ts";
 import type { DealClass, Place, Reach } from "./deal-class.ts";
 import type { ClusterFacts } from "./reduce.ts";
+import { seesAll, seesNode } from "./topology.ts";
 
 /**
  * What stands where while pods are dealt to domains: per rule and value the pods that count, and those that want nobody
@@ -19,6 +21,8 @@ export class DomainTally {
   readonly #eligible: readonly Map<Reach, Int32Array>[];
   /** Per label the values for which pods were dealt. */
   readonly #opened: readonly Set<number>[];
+  /** Per rule of spread, reach and value: whether pods there may be on nodes that the rule counts. */
+  readonly #isSeen = new Map<string, boolean>();
   /** Rules that were read leniently. */
   readonly #lenient = new Set<number>();
 
@@ -162,27 +166,63 @@ export class DomainTally {
     });
   }
 
+  /** False when every node that the pods may go to in the places is of no account to the rule's owners. */
+  #maySee(rule: number, reach: Reach, places: readonly Place[]): boolean {
+    const { topology, kinds, bins } = this.#facts;
+    const about = topology.rules[rule];
+    if (about === undefined || seesAll(about)) return true;
+    const key = topology.keyOf[rule] ?? -1;
+    return places.some((place) => {
+      const value = place.get(key) ?? -1;
+      const id = `${rule} ${value} ${reach.key}`;
+      const known = this.#isSeen.get(id);
+      if (known !== undefined) return known;
+      const isAt = (values: Int32Array | undefined, ranks: Int32Array, at: number): boolean =>
+        (ranks[at] ?? -1) >= 0 && values?.[at] === value;
+      const isSeen =
+        kinds.some((_, k) => isAt(topology.kindValue[key], reach.rankOfKind, k) && seesKind(this.#facts, about, k)) ||
+        bins.some((bin, b) => isAt(topology.binValue[key], reach.rankOfBin, b) && seesNode(about, bin));
+      this.#isSeen.set(id, isSeen);
+      return isSeen;
+    });
+  }
+
   /** Takes down that units of the class are in any one of the places. */
   note(one: DealClass, places: readonly Place[], units: number): void {
     const { keyOf, rules } = this.#facts.topology;
-    const isSure = places.length === 1;
-    for (const [rule, pods] of one.selected) {
-      this.#totals[rule] = this.totalOf(rule) + pods * units;
-      if (isSure || rules[rule]?.kind === "apart") addAt(this.#counts[rule], places, keyOf[rule] ?? -1, pods * units);
-    }
-    if (isSure) for (const [key, value] of places[0] ?? []) this.#opened[key]?.add(value);
-    for (const [rule, pods] of one.selected) {
-      if (isSure && rules[rule]?.kind === "spread" && !one.owns.some((own) => own.rule === rule && !own.isWish)) {
-        this.#others[rule]?.push({ one, at: places[0]?.get(keyOf[rule] ?? -1) ?? -1, pods: pods * units });
-      }
-    }
+    for (const [rule, pods] of one.selected) this.#count(rule, one, places, pods * units);
+    if (places.length === 1) for (const [key, value] of places[0] ?? []) this.#opened[key]?.add(value);
     for (const { rule, isWish } of one.owns) {
       if (!isWish && rules[rule]?.kind === "apart") addAt(this.#owners[rule], places, keyOf[rule] ?? -1, units);
     }
   }
+
+  /** Pods that the rule selects, in any one of the places. */
+  #count(rule: number, one: DealClass, places: readonly Place[], pods: number): void {
+    const { keyOf, rules } = this.#facts.topology;
+    const key = keyOf[rule] ?? -1;
+    const isSure = places.length === 1;
+    this.#totals[rule] = this.totalOf(rule) + pods;
+    if (rules[rule]?.kind !== "spread") {
+      if (isSure || rules[rule]?.kind === "apart") addAt(this.#counts[rule], places, key, pods);
+      return;
+    }
+    if (!isSure || !this.#maySee(rule, one.reach, places)) return;
+    addAt(this.#counts[rule], places, key, pods);
+    const isOwner = one.owns.some((own) => own.rule === rule && !own.isWish);
+    if (!isOwner) this.#others[rule]?.push({ one, at: places[0]?.get(key) ?? -1, pods });
+  }
 }
 
 const NOBODY = { at: -1, pods: 0 };
+
+/** True when nodes of the kind count for the spread. */
+export function seesKind({ kinds, pools, table }: ClusterFacts, rule: TopologyRule, kind: number): boolean {
+  const { honorsAffinity, honorsTaints, owner } = rule;
+  const { meets, pool = 0 } = kinds[kind] ?? {};
+  if (honorsAffinity && !requiredTerms(owner.spec).some((term) => meets?.[table.add(term)] === 1)) return false;
+  return !honorsTaints || untoleratedHardTaint(pools[pool]?.taints ?? [], owner.spec.tolerations) === undefined;
+}
 
 function addAt(list: Float64Array | undefined, places: readonly Place[], key: number, amount: number): void {
   if (list === undefined) return;

@@ -174,13 +174,13 @@ function placesOnNodes(
   const { numbers, values } = table.label(rule.key);
   const domains = values.map((value) => (value === undefined ? -1 : (index.get(value) ?? -1)));
   const terms = requiredTerms(rule.owner.spec);
-  const countsAll = rule.kind !== "spread" || (!rule.honorsTaints && terms.some(({ size }) => size === 0));
+  const countsAll = seesAll(rule);
   for (let n = 0; n < nodes.length; n += 1) {
     const state = nodes[n];
     const number = numbers[n] ?? 0;
     const isUnknown = values[number] === undefined;
     if (state === undefined || ((states[n] ?? 0) & IS_MARKED) !== 0 || (!isUnknown && domains[number] === -1)) continue;
-    if (!countsAll && !countsNode(rule, terms, state)) continue;
+    if (!countsAll && !seesNode(rule, state, terms)) continue;
     if (!isUnknown) {
       single[n] = domains[number] ?? -1;
       continue;
@@ -207,10 +207,18 @@ function add(list: Float64Array | undefined, at: number, pods: number): void {
   if (list !== undefined) list[at] = (list[at] ?? 0) + pods;
 }
 
-function countsNode(
+/** True when the rule counts pods on whatever node. */
+export function seesAll(rule: TopologyRule): boolean {
+  if (rule.kind !== "spread") return true;
+  const isAnywhere = !rule.honorsAffinity || requiredTerms(rule.owner.spec).some(({ size }) => size === 0);
+  return isAnywhere && !rule.honorsTaints;
+}
+
+/** True when the node counts for the rule. */
+export function seesNode(
   rule: TopologyRule,
-  terms: ReturnType<typeof requiredTerms>,
   { labels, taints }: StateNode,
+  terms = requiredTerms(rule.owner.spec),
 ): boolean {
   if (rule.kind !== "spread") return true;
   if (rule.honorsAffinity && !terms.some((term) => labelMisfit(term, labels) === undefined)) return false;
