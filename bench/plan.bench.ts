@@ -13,6 +13,9 @@ import { diversePods, FAKE_TYPES, wishfulPod } from "./diverse-pods.ts";
 
 const TYPES = 700;
 const SEED = 42;
+/** So many runs until a plan of few pods runs compiled, as in a process that plans all day. */
+const SMALL_PODS = 1_000;
+const SMALL_RUNS = 40;
 
 /** Provisioning plans. A fresh snapshot for every run: what is kept with pod objects must not flatter the time. */
 export function planBenches({ toy }: { toy: boolean }): readonly Bench[] {
@@ -51,7 +54,7 @@ function measure(
 ): BenchLine {
   let plan: ProvisionPlan | undefined;
   const times = timesOf(
-    toy ? 1 : 7,
+    toy ? 1 : pods <= SMALL_PODS ? SMALL_RUNS : 7,
     () => snapshotWith(pods, make, types, settings),
     (snapshot) => {
       plan = planProvisioning(snapshot);
