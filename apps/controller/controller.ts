@@ -37,16 +37,17 @@ export async function controllerCommand(args: string[], io: Io): Promise<number>
   const build = { version: manifest.version, goversion: `node-${process.version}`, goarch: process.arch };
   // The registry is made with the product, after the connection whose requests it counts.
   let registry: Metrics | undefined;
+  const metrics = lateMetrics(() => registry);
   const connection = await connect({
     env: io.env,
     clock,
     random: random.fork("kube"),
     version: build.version,
-    metrics: lateMetrics(() => registry),
+    metrics,
   });
   const namespace = io.env["SYSTEM_NAMESPACE"] ?? connection.namespace;
   const { caBundle } = connection;
-  const cloud = await cloudOf({ settings, env: io.env, clock, version: build.version, caBundle });
+  const cloud = await cloudOf({ settings, env: io.env, clock, version: build.version, caBundle, metrics });
   const notes = await lookAhead({ connection, cloud, settings, namespace, clock });
   const product = startProduct({
     settings,

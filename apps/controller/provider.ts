@@ -5,7 +5,11 @@ import type { Clock } from "../../src/ports/clock.ts";
 import type { CloudProvider } from "../../src/ports/cloud-provider.ts";
 import type { KubeApi } from "../../src/ports/kube-api.ts";
 import type { Permission } from "../../src/ports/permission.ts";
+import type { Metrics } from "../../src/ports/telemetry.ts";
 import { type AwsApi, AwsError } from "../../src/providers/aws/aws-api.ts";
+import { measuredProvider } from "../../src/providers/aws/measured-provider.ts";
+import { pacedAws } from "../../src/providers/aws/paced-api.ts";
+import { readPriceFile } from "../../src/providers/aws/price-file.ts";
 import { awsProvider } from "../../src/providers/aws/provider.ts";
 import { explained } from "../../src/providers/aws/pure/permissions.ts";
 import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
@@ -21,6 +25,7 @@ export type ProviderSource = {
   version: string;
   /** Of the API server, in base64. */
   caBundle?: string | undefined;
+  metrics: Metrics;
 };
 /** The cloud that the settings name; made when the API is there. */
 export type Cloud = {
@@ -55,7 +60,7 @@ function fakeCloud({ settings, env, clock }: ProviderSource): Cloud {
   };
 }
 
-async function ec2Cloud({ settings, env, clock, version, caBundle }: ProviderSource): Promise<Cloud> {
+async function ec2Cloud({ settings, env, clock, version, caBundle, metrics }: ProviderSource): Promise<Cloud> {
   // AWS' clients take a hundred megabytes: only who needs them loads them.
   const { connectAws } = await import("../../src/providers/aws/sdk/connect-aws.ts");
   const { regionOfThisInstance } = await import("../../src/providers/aws/sdk/instance-metadata.ts");
@@ -67,7 +72,7 @@ async function ec2Cloud({ settings, env, clock, version, caBundle }: ProviderSou
       remedy: "set AWS_REGION to the cluster's region",
     });
   }
-  const aws = connectAws({ region, version, clock });
+  const aws = connectAws({ region, version, clock, metrics });
   await tryOut(aws, settings, region);
   const ports = { aws, clock, region, ...(caBundle === undefined ? {} : { caBundle }) };
   return {
@@ -92,8 +97,10 @@ type Ports = Telemetry & {
 
 /** The AWS provider as the settings want it. */
 export function ec2Provider(settings: Settings, ports: Ports): CloudProvider {
-  return awsProvider({
+  const { priceFile } = settings;
+  const provider = awsProvider({
     ...ports,
+    aws: pacedAws(ports.aws, ports.clock),
     log: ports.log.with({ logger: "aws" }),
     clusterName: settings.clusterName,
     clusterEndpoint: settings.clusterEndpoint,
@@ -110,7 +117,9 @@ export function ec2Provider(settings: Settings, ports: Ports): CloudProvider {
     interruptionQueue: settings.interruptionQueue,
     allowsExpressions: settings.awsFeatureGates.nodeClassCel,
     followsZonalShift: settings.enableZonalShift,
+    ...(priceFile === "" ? {} : { readOwnPrices: () => readPriceFile(priceFile) }),
   });
+  return measuredProvider(provider, ports);
 }
 
 function regionOf(env: Env): string | undefined {

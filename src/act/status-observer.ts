@@ -1,5 +1,5 @@
 import { parseTime, SECOND_MS } from "../base/time.ts";
-import { type Kind, NODE_CLAIMS, NODE_POOLS, NODES } from "../model/kinds.ts";
+import { type Kind, NODE_CLAIMS, NODE_CLASS_KINDS, NODE_POOLS, NODES } from "../model/kinds.ts";
 import { INITIALIZED_LABEL, NODE_POOL_LABEL } from "../model/labels.ts";
 import type { KubeObject } from "../model/object.ts";
 import type { Labels } from "../ports/telemetry.ts";
@@ -11,7 +11,7 @@ type ConditionLike = { type: string; status: string; reason?: string; message?: 
 /** Kinds whose conditions are told of, by the name that their metrics carry. */
 const OBSERVED: readonly {
   kind: Kind;
-  name: "nodeclaim" | "nodepool" | "node";
+  name: string;
   hasTwin: boolean;
   labels: readonly string[];
 }[] = [
@@ -27,13 +27,23 @@ export class StatusObserver {
   readonly #needs: Needs;
   readonly #classLabels: readonly string[];
 
+  readonly #observed: readonly Observed[];
+
   constructor(needs: Needs) {
     this.#needs = needs;
+    const { nodeClassCare: care } = needs.provider;
+    const ofClasses = NODE_CLASS_KINDS.filter(
+      ({ group, kind }) => group === care?.kind.group && kind === care.kind.kind,
+    );
+    this.#observed = [
+      ...OBSERVED,
+      ...ofClasses.map((kind) => ({ kind, name: kind.kind.toLowerCase(), hasTwin: false, labels: [] })),
+    ];
     this.#classLabels = needs.provider.nodeClasses.map(({ group, kind }) => `${group}/${kind.toLowerCase()}`);
   }
 
   observe({ kind, before, after: now }: Change): void {
-    const observed = OBSERVED.find((one) => one.kind === kind);
+    const observed = this.#observed.find((one) => one.kind === kind);
     if (observed === undefined) return;
     if (now !== undefined) this.#tellTransitions(observed, before, now);
     if (before === undefined) return;
@@ -47,19 +57,20 @@ export class StatusObserver {
   /** Sets the gauges to the present state: to be called before metrics are read. */
   refresh(): void {
     const { metrics, mirror } = this.#needs;
-    for (const family of ["operator", ...OBSERVED.map(({ name }) => `operator_${name}`)]) {
+    for (const family of ["operator", ...this.#observed.map(({ name }) => `operator_${name}`)]) {
       metrics.forget(`${family}_status_condition_count`, {});
       metrics.forget(`${family}_status_condition_current_status_seconds`, {});
       metrics.forget(`${family}_termination_current_time_seconds`, {});
     }
-    const { nodeClaims, nodePools, nodes } = mirror.live;
-    const objects: Record<Observed["name"], ReadonlyMap<string, KubeObject>> = {
-      nodeclaim: nodeClaims,
-      nodepool: nodePools,
-      node: nodes,
-    };
-    for (const observed of OBSERVED) {
-      for (const object of objects[observed.name].values()) this.#showGauges(observed, object);
+    const { nodeClaims, nodePools, nodes, nodeClasses } = mirror.live;
+    const objects = new Map<string, ReadonlyMap<string, KubeObject>>([
+      ["nodeclaim", nodeClaims],
+      ["nodepool", nodePools],
+      ["node", nodes],
+    ]);
+    for (const observed of this.#observed) {
+      const all = objects.get(observed.name) ?? nodeClasses;
+      for (const object of all.values()) if (object.kind === observed.kind.kind) this.#showGauges(observed, object);
     }
   }
 
@@ -124,7 +135,7 @@ export class StatusObserver {
 
   /** The metric families of an object, with the labels that tell its kind and owner. */
   #families({ name, kind, hasTwin, labels }: Observed, object: KubeObject): [string, Labels][] {
-    const keys = name === "nodepool" ? [] : [...this.#classLabels, ...labels];
+    const keys = ["nodeclaim", "node"].includes(name) ? [...this.#classLabels, ...labels] : [];
     const own = Object.fromEntries(keys.map((key) => [metricName(key), object.metadata.labels?.[key] ?? ""]));
     const family: [string, Labels] = [`operator_${name}`, own];
     return hasTwin ? [family, ["operator", { ...own, group: kind.group, kind: kind.kind }]] : [family];

@@ -47,6 +47,8 @@ export type AwsSettingValues = {
   amiRefreshIntervalMs: number;
   subnetRefreshIntervalMs: number;
   awsFeatureGates: AwsGates;
+  /** Empty: there is none. */
+  priceFile: string;
 };
 
 export const AWS_SETTINGS: { readonly [K in keyof AwsSettingValues]: SettingRow<AwsSettingValues[K]> } = {
@@ -142,5 +144,12 @@ export const AWS_SETTINGS: { readonly [K in keyof AwsSettingValues]: SettingRow<
     type: AWS_GATES,
     default: { nodeClassCel: false },
     meaning: "feature switches of the AWS provider",
+  },
+  priceFile: {
+    flag: "price-file",
+    variable: "PRICE_FILE",
+    type: TEXT,
+    default: "",
+    meaning: "file of prices and discounts of one's own, which go before AWS' prices; empty: there are none",
   },
 };

@@ -200,8 +200,46 @@ const DISRUPTION: readonly MetricSpec[] = [
   ),
 ];
 
+const BATCH_SIZES = [
+  1, 2, 4, 5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100, 125, 150, 175, 200, 250, 300, 350, 400, 450, 500, 600,
+  700, 800, 900, 1_000,
+];
+const OFFERING = "instance_type capacity_type zone";
+
 /** Of the AWS provider. */
 const AWS: readonly MetricSpec[] = [
+  gauge("karpenter_cloudprovider_instance_type_offering_available", OFFERING, "1 if it can be bought now, else 0."),
+  gauge("karpenter_cloudprovider_instance_type_offering_price_estimate", OFFERING, "US dollars per hour."),
+  gauge("karpenter_cloudprovider_instance_type_cpu_cores", "instance_type", "Processors of a type."),
+  gauge("karpenter_cloudprovider_instance_type_memory_bytes", "instance_type", "Memory that nodes of a type have."),
+  counter(
+    "karpenter_cloudprovider_instance_launch_failures_total",
+    "zone zone_id capacity_type reason",
+    "What stood against launches, by offering that EC2 refused.",
+  ),
+  counter(
+    "karpenter_cloudprovider_instance_termination_failures_total",
+    "zone zone_id",
+    "Instances whose end could not be asked for.",
+  ),
+  histogram(
+    "karpenter_cloudprovider_batcher_batch_time_seconds",
+    "batcher",
+    "For how long requests were gathered.",
+    CLIENT_DEFAULTS,
+  ),
+  histogram("karpenter_cloudprovider_batcher_batch_size", "batcher", "How many requests became one.", BATCH_SIZES),
+  gauge(
+    "karpenter_cloudprovider_price_age_seconds",
+    "capacity_type",
+    "Time since prices were had from AWS; without any answer yet, since the catalogue was made.",
+  ),
+  gauge("karpenter_ec2nodeclasses_userdata_bytes", "nodeclass", "Size of the user data of the last launch template."),
+  counter("aws_sdk_go_request_total", "service action", "Requests to AWS, each with all its attempts."),
+  counter("aws_sdk_go_request_retry_count", "service action", "Attempts after the first."),
+  histogram("aws_sdk_go_request_duration_seconds", "service action", "Time of a request.", CLIENT_DEFAULTS),
+  counter("aws_sdk_go_request_attempt_total", "service action", "Attempts of requests to AWS."),
+  histogram("aws_sdk_go_request_attempt_duration_seconds", "service action", "Time of an attempt.", CLIENT_DEFAULTS),
   counter(
     "karpenter_interruption_instance_status_unhealthy_total",
     "category",

@@ -135,9 +135,11 @@ describe("metrics", () => {
     const table = new Map(metricTable(options).map((spec) => [spec.name, spec]));
     const core = [...table.keys()].filter((name) => name.startsWith("karpenter_"));
     // Those of interruptions and instance types are upstream's AWS provider's.
-    const ofAws = core.filter((name) => /^karpenter_(interruption|cloudprovider_(instance|batcher))_/.test(name));
+    const ofAws = core.filter((name) =>
+      /^karpenter_(interruption|ec2nodeclasses|cloudprovider_(instance|batcher|price))_/.test(name),
+    );
     // And four have names that guides use.
-    assert.deepEqual([core.length - ofAws.length, ofAws.length], [64, 4]);
+    assert.deepEqual([core.length - ofAws.length, ofAws.length], [64, 14]);
     assert.deepEqual(
       [...(table.get("karpenter_nodes_current_lifetime_seconds")?.labels ?? [])].sort(),
       [
@@ -165,7 +167,7 @@ describe("metrics", () => {
     assert.equal(table.get("client_go_request_duration_seconds")?.buckets?.length, 20);
     assert.equal(metricLabelOf("node.kubernetes.io/instance-type"), "instance_type");
     for (const { name, help, labels } of table.values()) {
-      assert.match(name, /^[a-z_]+$/);
+      assert.match(name, /^[a-z][a-z0-9_]*$/);
       assert.match(help, /^[A-Z0-9].*\.$/, name);
       assert.equal(new Set(labels).size, labels.length, name);
     }

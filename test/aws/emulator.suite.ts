@@ -65,7 +65,7 @@ describe("AWS' own client against the emulator", {
     process.env["AWS_SECRET_ACCESS_KEY"] = "test";
     await answering(`http://127.0.0.1:${port}/`);
     const clock = realClock();
-    aws = connectAws({ region: REGION, version: "test", clock });
+    aws = connectAws({ region: REGION, version: "test", clock, metrics: silentTelemetry.metrics });
     const furnished = await furnish();
     const passTime = () => Promise.resolve();
     side = { aws, region: REGION, clusterName: CLUSTER, role: "node", queueName: QUEUE, passTime, ...furnished };

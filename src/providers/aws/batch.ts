@@ -1,7 +1,12 @@
+import { SECOND_MS } from "../../base/time.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { Metrics } from "../../ports/telemetry.ts";
 
 export type BatchOptions<Request, Answer> = {
   clock: Clock;
+  metrics: Metrics;
+  /** In metrics. */
+  name: string;
   /** The window closes when nothing new came for so long, and at the latest after `maxMs`. */
   idleMs: number;
   maxMs: number;
@@ -48,7 +53,15 @@ export class Batch<Request, Answer> {
 
   #close(key: string, window: Window<Request, Answer>): void {
     if (this.#windows.get(key) === window) this.#windows.delete(key);
-    const { waiting } = window;
+    const { waiting, openedMs } = window;
+    const { metrics, clock, name } = this.#options;
+    const labels = { batcher: name };
+    metrics.observe(
+      "karpenter_cloudprovider_batcher_batch_time_seconds",
+      (clock.nowMs() - openedMs) / SECOND_MS,
+      labels,
+    );
+    metrics.observe("karpenter_cloudprovider_batcher_batch_size", waiting.length, labels);
     this.#options.run(waiting.map(({ request }) => request)).then(
       (results) => {
         for (const [i, { resolve, reject }] of waiting.entries()) {

@@ -29,6 +29,8 @@ type Needs = {
 /** So many kinds of classes are held at once; most clusters have one or two. */
 const SHARED_MAX = 8;
 
+const NO_REQUIREMENTS: Requirements = new Map();
+
 type Shaped = { sold: SoldType; shape: NodeShape; fits: boolean };
 /** Of one class: what it is made from, and what came of it. */
 type Made = { fingerprint: string; shaped: readonly Shaped[]; moment: string; types: readonly InstanceType[] };
@@ -41,6 +43,7 @@ export class ClassTypes {
   readonly #needs: Needs;
   readonly #made = new Map<string, Made>();
   readonly #requirements = new Map<string, readonly Requirements[]>();
+  readonly #fits = new Map<string, readonly boolean[]>();
   readonly #offerings = new Map<string, Map<string, Offering[]>>();
   readonly #market: Market;
 
@@ -74,7 +77,7 @@ export class ClassTypes {
   async of(view: ClassView): Promise<readonly InstanceType[]> {
     const { book, prices, unavailable, reservations, shift } = this.#needs;
     const sold = await book.types();
-    await prices.refresh();
+    await prices.ready();
     const fingerprint = JSON.stringify([book.version, partsThatShape(view)]);
     const moment = [prices.version, unavailable.version(), reservations.version, shift.version()].join(" ");
     const known = this.#made.get(view.name);
@@ -86,6 +89,11 @@ export class ClassTypes {
     const types = shaped.map((one, i) => this.#type(one, view, offerings, before[i]));
     this.#made.set(view.name, { fingerprint, shaped, moment, types });
     return types;
+  }
+
+  /** Of each class that somebody has asked for: as it was told last. */
+  known(): readonly (readonly InstanceType[])[] {
+    return [...this.#made.values()].map(({ types }) => types);
   }
 
   forget(className: string): void {
@@ -100,13 +108,27 @@ export class ClassTypes {
       this.#requirements.get(key) ?? sold.map(({ facts, zones }) => requirementsOfType(facts, zones, view, settings));
     if (this.#requirements.size >= SHARED_MAX) this.#requirements.clear();
     this.#requirements.set(key, shared);
+    const fits = this.#fitsOf(sold, shared, view);
     const interfaces = view.spec.networkInterfaces ?? [];
     return sold.map((one, i) => {
       const resolved = kubeletOfType(view.kubelet, one.facts, view.familyFacts, interfaces, settings.reservedEnis);
       if ("problem" in resolved) throw new NodeClassNotReadyError(resolved.problem);
       const shape = nodeShape(one.facts, one.zones, view, settings, shared[i], resolved.kubelet);
-      return { sold: one, shape, fits: misfit(one.facts, shape.requirements, view) === undefined };
+      return { sold: one, shape, fits: fits[i] === true };
     });
+  }
+
+  /** Of each type, whether nodes of the class can be of it: the same for classes with the same images and interfaces. */
+  #fitsOf(sold: readonly SoldType[], requirements: readonly Requirements[], view: ClassView): readonly boolean[] {
+    const { networkInterfaces, connectionTracking, cpuOptions } = view.spec;
+    const parts = [view.family, view.amis, networkInterfaces, connectionTracking !== undefined, cpuOptions];
+    const key = `${this.#needs.book.version} ${requirementsKey(view)} ${JSON.stringify(parts)}`;
+    const shared =
+      this.#fits.get(key) ??
+      sold.map(({ facts }, i) => misfit(facts, requirements[i] ?? NO_REQUIREMENTS, view) === undefined);
+    if (this.#fits.size >= SHARED_MAX) this.#fits.clear();
+    this.#fits.set(key, shared);
+    return shared;
   }
 
   /** By type and whether it fits: what classes with the same places are offered at this moment. */

@@ -13,7 +13,7 @@ import {
 } from "./aws-api.ts";
 import { Lookup } from "./lookup.ts";
 import { aliasOf, type Ec2NodeClassSpec } from "./pure/ami-family.ts";
-import { aliasParameters, type FoundImage } from "./pure/ami-selection.ts";
+import { aliasParameters, type FoundImage, isDeprecated } from "./pure/ami-selection.ts";
 
 type TagTerms = Readonly<Record<string, string>>;
 type FinderOptions = { aws: AwsApi; clock: Clock; subnetRefreshMs: number; amiRefreshMs: number };
@@ -90,6 +90,14 @@ export class Finders {
         images.filter(({ image }) => image.id === ids[i]).map(({ image }) => ({ image, variants })),
       );
     });
+  }
+
+  /** A parameter that names the newest image is asked for again as soon as that image is deprecated. */
+  async forgetDeprecated(nowMs: number): Promise<void> {
+    const newest = this.#parameters.known().filter(([name]) => /\/(recommended|latest)\/image_id$/.test(name));
+    const images = await this.#imagesById(newest.map(([, id]) => id));
+    const old = new Set(images.filter(({ image }) => isDeprecated(image, nowMs)).map(({ image }) => image.id));
+    for (const [name, id] of newest) if (old.has(id)) this.#parameters.forget(name);
   }
 
   async reservations({

@@ -1,6 +1,7 @@
 import { byText } from "../../base/order.ts";
 import { SECOND_MS } from "../../base/time.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { Metrics } from "../../ports/telemetry.ts";
 import { type AwsApi, type Ec2Instance, isNotFound } from "./aws-api.ts";
 import { Batch } from "./batch.ts";
 import { CLUSTER_TAG, NODE_CLASS_TAG, NODE_POOL_TAG } from "./pure/labels.ts";
@@ -10,24 +11,27 @@ const BATCH = { idleMs: 100, maxMs: SECOND_MS, itemsMax: 500 };
 /** States in which an instance is still there; it may cost money, and be found by its tags. */
 const PRESENT = ["pending", "running", "stopping", "stopped", "shutting-down"];
 
-type InstancesNeeds = { aws: AwsApi; clock: Clock; clusterName: string; shift: ZonalShift };
+type InstancesNeeds = { aws: AwsApi; clock: Clock; metrics: Metrics; clusterName: string; shift: ZonalShift };
 
 /** The cluster's instances: asked for in batches, remembered as last seen. */
 export class Instances {
   readonly #aws: AwsApi;
   readonly #clusterName: string;
   readonly #shift: ZonalShift;
+  readonly #metrics: Metrics;
   readonly #seen = new Map<string, Ec2Instance>();
   readonly #describe: Batch<string, Ec2Instance | undefined>;
   readonly #terminate: Batch<string, string | undefined>;
 
-  constructor({ aws, clock, clusterName, shift }: InstancesNeeds) {
+  constructor({ aws, clock, metrics, clusterName, shift }: InstancesNeeds) {
     this.#aws = aws;
     this.#shift = shift;
     this.#clusterName = clusterName;
     const key = () => "";
-    this.#describe = new Batch({ clock, ...BATCH, key, run: (ids) => this.#describeAll(ids) });
-    this.#terminate = new Batch({ clock, ...BATCH, key, run: (ids) => this.#terminateAll(ids) });
+    const common = { clock, metrics, ...BATCH, key };
+    this.#describe = new Batch({ ...common, name: "describe_instances", run: (ids) => this.#describeAll(ids) });
+    this.#terminate = new Batch({ ...common, name: "terminate_instances", run: (ids) => this.#terminateAll(ids) });
+    this.#metrics = metrics;
   }
 
   /** As EC2 tells now, also for a while when it is terminated; undefined: EC2 does not know it. */
@@ -86,8 +90,17 @@ export class Instances {
   }
 
   /** The state afterwards; undefined: EC2 does not know it. */
-  terminate(id: string): Promise<string | undefined> {
-    return this.#terminate.add(id);
+  async terminate(id: string): Promise<string | undefined> {
+    try {
+      return await this.#terminate.add(id);
+    } catch (error) {
+      const zone = this.#seen.get(id)?.zone ?? "";
+      this.#metrics.count("karpenter_cloudprovider_instance_termination_failures_total", {
+        zone,
+        zone_id: this.#shift.zoneIdOf(zone),
+      });
+      throw error;
+    }
   }
 
   async #describeAll(ids: readonly string[]): Promise<PromiseSettledResult<Ec2Instance | undefined>[]> {

@@ -2,6 +2,7 @@ import { settleAll } from "../../base/settle-all.ts";
 import { MIN_VALUES_RELAXED_ANNOTATION, NODE_POOL_LABEL } from "../../model/labels.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import { NodeClassNotReadyError } from "../../ports/cloud-provider.ts";
+import type { Metrics } from "../../ports/telemetry.ts";
 import type { LaunchTemplateData } from "./aws-api.ts";
 import type { Cluster } from "./cluster-facts.ts";
 import type { LaunchTemplates } from "./launch-templates.ts";
@@ -21,6 +22,7 @@ export type ShapeNeeds = {
   addresses: SubnetAddresses;
   unavailable: UnavailableOfferings;
   settings: TypeSettings;
+  metrics: Metrics;
 };
 type Template = { name: string; data: LaunchTemplateData };
 
@@ -46,6 +48,8 @@ export async function launchShape(
     plan.groups.map(async (group) => {
       const template = launchTemplateData(claim, view, plan, group, cluster, tags, settings);
       if ("problem" in template) throw new NodeClassNotReadyError(`userData of the class: ${template.problem}`);
+      const bytes = new TextEncoder().encode(template.data.userData).length;
+      needs.metrics.gauge("karpenter_ec2nodeclasses_userdata_bytes", bytes, { nodeclass: view.name });
       return { group, name: await templates.ensure(template.data, tags), data: template.data };
     }),
   );

@@ -60,6 +60,8 @@ export class Launcher {
     this.#needs = needs;
     this.#fleet = new Batch({
       clock: needs.clock,
+      metrics: needs.metrics,
+      name: "create_fleet",
       ...BATCH,
       key: ({ shape }) => JSON.stringify(shape),
       run: (requests) => this.#createFleet(requests),
@@ -182,8 +184,14 @@ export class Launcher {
 
   /** What cannot be had, nobody plans with for a while. */
   #note(error: FleetError, plan: LaunchPlan, view: ClassView): void {
-    const { unavailable, reservations, addresses } = this.#needs;
+    const { unavailable, reservations, addresses, metrics } = this.#needs;
     const { instanceType: type, zone, subnetId } = error;
+    metrics.count("karpenter_cloudprovider_instance_launch_failures_total", {
+      zone,
+      zone_id: view.zoneIds.get(zone) ?? "",
+      capacity_type: plan.capacityType,
+      reason: launchFailure(error.code, error.message).reason,
+    });
     if (isSpotRoleMissing(error)) unavailable.markCapacityType("spot");
     if (isSubnetFull(error)) {
       unavailable.markSubnet(subnetId);

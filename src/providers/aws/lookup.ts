@@ -46,6 +46,12 @@ export class Lookup<T> {
     }
   }
 
+  /** Answers that are still good, by their keys. */
+  known(): [key: string, value: T][] {
+    const nowMs = this.#clock.nowMs();
+    return [...this.#entries].filter(([, { untilMs }]) => untilMs > nowMs).map(([key, { value }]) => [key, value]);
+  }
+
   forget(key: string): void {
     this.#entries.delete(key);
   }

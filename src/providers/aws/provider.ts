@@ -35,6 +35,7 @@ import { LaunchTrial } from "./launch-trial.ts";
 import { Launcher } from "./launcher.ts";
 import { Lookup } from "./lookup.ts";
 import { ec2NodeClassCare } from "./node-class-care.ts";
+import { OfferingMetrics } from "./offering-metrics.ts";
 import { Prices } from "./prices.ts";
 import { type ClassView, classView } from "./pure/class-view.ts";
 import { dynamicDrift, isClassChanged } from "./pure/drift.ts";
@@ -56,6 +57,7 @@ import {
   RESERVATION_INTERRUPTIBLE_LABEL,
   RESERVATION_TYPE_LABEL,
 } from "./pure/labels.ts";
+import type { OwnPrices } from "./pure/own-prices.ts";
 import { reservedTag } from "./pure/tags.ts";
 import { ReservationCounts } from "./reservation-counts.ts";
 import { SubnetAddresses } from "./subnet-addresses.ts";
@@ -86,6 +88,8 @@ export type AwsProviderOptions = ClusterOptions & {
   followsZonalShift: boolean;
   /** Settings of the kubelet may be expressions of the type's size. */
   allowsExpressions: boolean;
+  /** Reads the prices that the user has written down; absent: there are none. */
+  readOwnPrices?: () => OwnPrices;
 };
 
 /** A cloud of EC2 instances, for node classes of kind EC2NodeClass. */
@@ -123,7 +127,9 @@ export function awsProvider(options: AwsProviderOptions): CloudProvider {
   };
 }
 
-function tasksOf({ templates, profiles, shift }: Parts, options: AwsProviderOptions): ProviderTask[] {
+function tasksOf(parts: Parts, options: AwsProviderOptions): ProviderTask[] {
+  const { templates, profiles, shift, prices, book, types, finders, clock } = parts;
+  const shown = new OfferingMetrics(options.metrics);
   const task = (name: string, periodMs: number, work: () => Promise<void>): ProviderTask => ({
     name,
     async run() {
@@ -132,6 +138,10 @@ function tasksOf({ templates, profiles, shift }: Parts, options: AwsProviderOpti
     },
   });
   return [
+    book.task(),
+    prices.task(),
+    task("providers.ssm.invalidation", 30 * MINUTE_MS, () => finders.forgetDeprecated(clock.nowMs())),
+    task("cloudprovider.metrics", MINUTE_MS, async () => shown.show(types.known())),
     task("launchtemplate.garbagecollection", 2 * MINUTE_MS, () => templates.collect()),
     ...(options.isIsolated
       ? []
@@ -182,7 +192,8 @@ const EARLIER_TTL_MS = 5 * SECOND_MS;
 type Parts = ReturnType<typeof partsOf>;
 
 function partsOf(options: AwsProviderOptions) {
-  const { aws, clock, log, events, clusterName, region, reservedCapacity, vmMemoryOverhead, reservedEnis } = options;
+  const { aws, clock, log, events, metrics, clusterName, region, reservedCapacity, vmMemoryOverhead, reservedEnis } =
+    options;
   const settings = { region, vmMemoryOverhead, reservedEnis, reservedCapacity };
   const cluster = new Cluster(options);
   const templates = new LaunchTemplates(options);
@@ -190,15 +201,29 @@ function partsOf(options: AwsProviderOptions) {
   const reservations = new ReservationCounts();
   const unavailable = new UnavailableOfferings(clock);
   const shift = new ZonalShift(options);
+  const book = new TypeBook(options);
+  const prices = new Prices(options);
   const types = new ClassTypes({
     shift,
-    book: new TypeBook(options),
-    prices: new Prices(options),
+    book,
+    prices,
     unavailable,
     reservations,
     settings,
   });
-  const shapeNeeds = { aws, clock, log, events, cluster, clusterName, templates, addresses, unavailable, settings };
+  const shapeNeeds = {
+    aws,
+    clock,
+    log,
+    events,
+    metrics,
+    cluster,
+    clusterName,
+    templates,
+    addresses,
+    unavailable,
+    settings,
+  };
   return {
     clock,
     log,
@@ -212,6 +237,8 @@ function partsOf(options: AwsProviderOptions) {
     unavailable,
     types,
     shift,
+    book,
+    prices,
     finders: new Finders(options),
     profiles: new InstanceProfiles(options),
     instances: new Instances({ ...options, shift }),

@@ -1,11 +1,13 @@
 import { byText } from "../../base/order.ts";
 import { HOUR_MS, MINUTE_MS } from "../../base/time.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { ProviderTask } from "../../ports/cloud-provider.ts";
 import type { Log } from "../../ports/telemetry.ts";
 import type { Ec2Facts } from "../ec2/facts.ts";
 import type { AwsApi } from "./aws-api.ts";
 
 const REFRESH_MS = 12 * HOUR_MS;
+/** After a failure, or an empty answer. */
 const RETRY_MS = 5 * MINUTE_MS;
 
 export type SoldType = { facts: Ec2Facts; zones: readonly string[] };
@@ -30,15 +32,27 @@ export class TypeBook {
     return this.#version;
   }
 
-  /** In order of their names. Throws only as long as nothing is known at all. */
+  /** In order of their names. Nobody waits for refreshes. @throws AwsError as long as nothing is known at all */
   async types(): Promise<readonly SoldType[]> {
-    if (this.#clock.nowMs() >= this.#nextMs) {
-      this.#loading ??= this.#load().finally(() => {
-        this.#loading = undefined;
-      });
-      await this.#loading;
-    }
+    if (this.#types.length === 0) await this.#loadOnce();
     return this.#types;
+  }
+
+  task(): ProviderTask {
+    return {
+      name: "providers.instancetype",
+      run: async () => {
+        if (this.#clock.nowMs() >= this.#nextMs) await this.#loadOnce();
+        return { afterMs: Math.max(1, this.#nextMs - this.#clock.nowMs()) };
+      },
+    };
+  }
+
+  #loadOnce(): Promise<void> {
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
   }
 
   async #load(): Promise<void> {

@@ -42,6 +42,11 @@ export class ZonalShift {
     return this.isShifted(this.#zoneIds.get(zone));
   }
 
+  /** "" where no subnet has told it. */
+  zoneIdOf(zone: string): string {
+    return this.#zoneIds.get(zone) ?? "";
+  }
+
   noteZones(subnets: readonly Subnet[]): void {
     for (const { zone, zoneId } of subnets) this.#zoneIds.set(zone, zoneId);
   }

@@ -106,12 +106,20 @@ function efaInterfaces(facts: Ec2Facts, { spec }: ClassView): number {
   return spec.networkInterfaces.filter(({ interfaceType }) => interfaceType === "efa-only").length;
 }
 
+// Loops: a thousand types for each class are worth them.
 function withoutZeros(resources: Resources): Resources {
-  return Object.fromEntries(Object.entries(resources).filter(([, amount]) => amount !== 0));
+  const kept: Record<string, number> = {};
+  for (const name of Object.keys(resources)) {
+    const amount = resources[name];
+    if (amount !== undefined && amount !== 0) kept[name] = amount;
+  }
+  return kept;
 }
 
 function notNegative(resources: Resources): Resources {
-  return Object.fromEntries(Object.entries(resources).map(([name, amount]) => [name, Math.max(0, amount)]));
+  const kept: Record<string, number> = {};
+  for (const name of Object.keys(resources)) kept[name] = Math.max(0, resources[name] ?? 0);
+  return kept;
 }
 
 /** What of a class decides the requirements and offerings of its types: classes with equal keys may share them. */

@@ -1,9 +1,8 @@
 import * as ec2 from "@aws-sdk/client-ec2";
 import { DescribeClusterCommand } from "@aws-sdk/client-eks";
 import { GetParameterCommand } from "@aws-sdk/client-ssm";
-import type { Clock } from "../../../ports/clock.ts";
 import { type AwsApi, AwsError, type Tags } from "../aws-api.ts";
-import { type Clients, createClients } from "./clients.ts";
+import { type ClientOptions, type Clients, createClients } from "./clients.ts";
 import { identityCalls } from "./identity.ts";
 import { priceCalls } from "./price-list.ts";
 import { queueCalls } from "./queue.ts";
@@ -31,7 +30,7 @@ export type AwsConnection = AwsApi & { close(): void };
 const PAGE = { types: 100, offerings: 1_000, subnets: 500, images: 1_000, instances: 1_000, templates: 200 };
 
 /** AWS over HTTP. Nothing is sent yet. */
-export function connectAws(options: { region: string; version: string; clock: Clock }): AwsConnection {
+export function connectAws(options: ClientOptions): AwsConnection {
   const clients = createClients(options);
   const calls = {
     ...discoveryCalls(clients),
