@@ -1,4 +1,5 @@
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { askBenches } from "./ask.bench.ts";
 import { awsBenches } from "./aws.bench.ts";
 import type { Bench } from "./bench.ts";
@@ -10,8 +11,17 @@ import { profiled, summaryText } from "./profile.ts";
 import { replanBenches } from "./replan.bench.ts";
 import { simulationBenches } from "./simulation.bench.ts";
 
+const { values, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: {
+    toy: { type: "boolean", default: false },
+    profile: { type: "boolean", default: false },
+    help: { type: "boolean", default: false, short: "h" },
+  },
+});
+const { toy } = values;
+
 /** Every benchmark of the product, in the order they run. */
-const toy = process.argv.includes("--toy");
 const benches: readonly Bench[] = [
   ...planBenches({ toy }),
   ...replanBenches({ toy }),
@@ -23,16 +33,22 @@ const benches: readonly Bench[] = [
   ...askBenches({ toy }),
 ];
 
-/**
- * `npm run bench [-- NAME...] [-- --toy] [-- --profile]`: a line of JSON per measurement; names choose those that contain
- * one of them, --toy takes small sizes, --profile tells where the time goes: for plans the phases of making one, each with
- * its share, and the functions that took longest.
- */
-const isProfile = process.argv.includes("--profile");
-const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
-for (const bench of benches) {
+const HELP = `npm run bench [-- NAME...] [-- --toy] [-- --profile]
+
+A line of JSON per measurement.
+  NAME       only benches whose name contains one of these
+  --toy      small sizes
+  --profile  tells where the time goes instead: for plans the phases of making one, each with its share, and the
+             functions that took longest
+  -h, --help this text
+
+Benches:
+${benches.map(({ name }) => `  ${name}\n`).join("")}`;
+
+if (values.help) process.stdout.write(HELP);
+for (const bench of values.help ? [] : benches) {
   if (wanted.length > 0 && !wanted.some((name) => bench.name.includes(name))) continue;
-  if (isProfile) {
+  if (values.profile) {
     const summary = await profiled(bench.root ?? "", () => bench.run());
     process.stdout.write(`${bench.name}\n${summaryText(summary)}\n`);
     continue;

@@ -114,15 +114,15 @@ function withCondition(
 /** A pool's new consolidateAfter or template concerns all its claims; a node class those that use it. */
 function claimsOf({ mirror, provider }: Needs, { kind, key, before, after: now }: Change): readonly string[] {
   if (kind === NODE_CLAIMS) return now === undefined ? [] : [key];
-  const claims = [...mirror.live.nodeClaims.values()];
-  const named = (some: readonly NodeClaim[]): string[] => some.map(({ metadata }) => metadata.name);
+  const named = (isMeant: (claim: NodeClaim) => boolean): string[] =>
+    [...mirror.live.nodeClaims.values()].filter(isMeant).map(({ metadata }) => metadata.name);
   if (kind === NODE_POOLS) {
     if (before !== undefined && now !== undefined && isSamePool(before, now)) return [];
-    return named(claims.filter(({ metadata }) => metadata.labels?.[NODE_POOL_LABEL] === key));
+    return named(({ metadata }) => metadata.labels?.[NODE_POOL_LABEL] === key);
   }
   const isClass = provider.nodeClasses.some((one) => one.group === kind.group && one.kind === kind.kind);
   if (!isClass) return [];
-  return named(claims.filter(({ spec }) => spec.nodeClassRef.kind === kind.kind && spec.nodeClassRef.name === key));
+  return named(({ spec }) => spec.nodeClassRef.kind === kind.kind && spec.nodeClassRef.name === key);
 }
 
 /** The hash is written a moment after the template has changed. */

@@ -3,20 +3,14 @@ import { afterEach, describe, it } from "node:test";
 import type { Node } from "../../src/model/core.ts";
 import { NODE_CLAIMS, NODES } from "../../src/model/kinds.ts";
 import type { Draft } from "../../src/model/object.ts";
-import type { NodePool } from "../../src/model/resources/node-pool.ts";
-import { addPool, nodeClassRef, startWorld, type World } from "./node-world.ts";
+import { nodeClassRef, startedWorld, type World } from "./node-world.ts";
 
 describe("what has lost its other half", () => {
   let world: World;
-  const started = async (disruption?: NodePool["spec"]["disruption"]): Promise<World> => {
-    world = startWorld();
-    await addPool(world, disruption);
-    return world;
-  };
   afterEach(() => world.stop());
 
   it("an instance without a claim is collected, but not one whose claim does not know it yet", async () => {
-    await started();
+    world = await startedWorld();
     world.cloud.add("fake://lost", "claim-lost");
     world.cloud.add("fake://young", "claim-young");
     await world.api.create(NODE_CLAIMS, {
@@ -30,7 +24,7 @@ describe("what has lost its other half", () => {
   });
 
   it("a claim that is deleted before it knows its instance takes it along", async () => {
-    await started();
+    world = await startedWorld();
     world.cloud.add("fake://a", "claim-a");
     await world.api.create(NODE_CLAIMS, {
       apiVersion: "karpenter.sh/v1",
@@ -45,7 +39,7 @@ describe("what has lost its other half", () => {
   });
 
   it("the node of a collected instance, left alone, is collected too", async () => {
-    await started();
+    world = await startedWorld();
     const labels = { "karpenter.sh/nodepool": "default" };
     const node: Draft<Node> = {
       apiVersion: "v1",

@@ -2,21 +2,15 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { formatTime } from "../../src/base/time.ts";
 import { NODE_CLAIMS, NODES } from "../../src/model/kinds.ts";
-import type { NodePool } from "../../src/model/resources/node-pool.ts";
 import { findCondition } from "../../src/plan/lifecycle/conditions.ts";
-import { addNode, addPod, addPool, START, startWorld, type World } from "./node-world.ts";
+import { addNode, addPod, START, startedWorld, type World } from "./node-world.ts";
 
 describe("what a controller left behind when it died", () => {
   let world: World;
-  const started = async (disruption?: NodePool["spec"]["disruption"]): Promise<World> => {
-    world = startWorld();
-    await addPool(world, disruption);
-    return world;
-  };
   afterEach(() => world.stop());
 
   it("what a controller left behind when it died is taken back by the next", async () => {
-    await started({ consolidateAfter: "Never" });
+    world = await startedWorld({ consolidateAfter: "Never" });
     await addNode(world, "a");
     const node = await world.get(NODES, "a");
     await world.api.update(NODES, {
@@ -43,7 +37,7 @@ describe("what a controller left behind when it died", () => {
 
   /** Node a is closed, and b says that it was bought in its place together with others. */
   const halfDone = async (replacements: string[]): Promise<void> => {
-    await started({ consolidateAfter: "Never" });
+    world = await startedWorld({ consolidateAfter: "Never" });
     await addNode(world, "a");
     await addPod(world, "p", "a");
     await addNode(world, "b");

@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { NODE_CLAIMS, NODES, POD_DISRUPTION_BUDGETS, VOLUME_ATTACHMENTS } from "../../src/model/kinds.ts";
-import type { NodePool } from "../../src/model/resources/node-pool.ts";
 import { findCondition } from "../../src/plan/lifecycle/conditions.ts";
-import { addNode, addPod, addPool, daemon, startWorld, type World } from "./node-world.ts";
+import { addNode, addPod, daemon, startedWorld, type World } from "./node-world.ts";
 
 describe("draining a node", () => {
   let world: World;
-  const started = async (disruption?: NodePool["spec"]["disruption"]): Promise<World> => {
-    world = startWorld();
-    await addPool(world, disruption);
-    return world;
-  };
   afterEach(() => world.stop());
 
   it("pods leave tier by tier, a budget is respected, and nothing is lost when the controller dies meanwhile", async () => {
-    await started();
+    world = await startedWorld();
     await addNode(world, "a");
     await addPod(world, "web", "a", {}, { labels: { app: "web" } });
     await addPod(world, "agent", "a", {}, daemon);
@@ -57,7 +51,7 @@ describe("draining a node", () => {
   });
 
   it("a protected pod holds a drain, but not beyond the claim's grace period", async () => {
-    await started();
+    world = await startedWorld();
     await addNode(world, "a", { terminationGracePeriod: "2m" });
     await addPod(world, "p", "a", {}, { annotations: { "karpenter.sh/do-not-disrupt": "true" } });
     await world.api.delete(NODES, { name: "a" });
@@ -78,7 +72,7 @@ describe("draining a node", () => {
     { terminationGracePeriod: "1m", goes: true },
   ]) {
     it(`an attached volume holds the instance, ${goes ? "but not beyond the grace period" : "until it is detached"}`, async () => {
-      await started();
+      world = await startedWorld();
       await addNode(world, "a", terminationGracePeriod === undefined ? {} : { terminationGracePeriod });
       await world.api.create(VOLUME_ATTACHMENTS, {
         apiVersion: "storage.k8s.io/v1",
@@ -101,7 +95,7 @@ describe("draining a node", () => {
   }
 
   it("the node of a dead instance goes without a drain", async () => {
-    await started();
+    world = await startedWorld();
     await addNode(world, "a");
     await addPod(world, "p", "a");
     world.cloud.instances.clear();

@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { NODE_CLAIMS, NODES, PODS } from "../../src/model/kinds.ts";
-import type { NodePool } from "../../src/model/resources/node-pool.ts";
 import { findCondition, isTrue } from "../../src/plan/lifecycle/conditions.ts";
-import { addNode, addPod, addPool, daemon, startWorld, type World } from "./node-world.ts";
+import { addNode, addPod, daemon, startedWorld, type World } from "./node-world.ts";
 
 describe("empty nodes", () => {
   let world: World;
-  const started = async (disruption?: NodePool["spec"]["disruption"]): Promise<World> => {
-    world = startWorld();
-    await addPool(world, disruption);
-    return world;
-  };
   afterEach(() => world.stop());
 
   it("an empty node goes 15 s after it was found, with its claim and its instance", async () => {
-    await started();
+    world = await startedWorld();
     await addNode(world, "a");
     await world.pass(14);
     assert.ok(isTrue(await world.get(NODE_CLAIMS, "claim-a"), "Consolidatable"));
@@ -44,7 +38,7 @@ describe("empty nodes", () => {
   });
 
   it("a pod that comes before the check keeps its node, untouched", async () => {
-    await started();
+    world = await startedWorld();
     await addNode(world, "a");
     await world.pass(10);
     await addPod(world, "p", "a");
@@ -59,7 +53,7 @@ describe("empty nodes", () => {
   });
 
   it("budgets hold over several commands, until nodes are gone", async () => {
-    await started({ budgets: [{ nodes: "1" }] });
+    world = await startedWorld({ budgets: [{ nodes: "1" }] });
     for (const name of ["a", "b", "c"]) await addNode(world, name);
     let most = 0;
     for (let second = 0; second < 150; second += 1) {
@@ -75,7 +69,7 @@ describe("empty nodes", () => {
   });
 
   it("a closed budget keeps every node and says so", async () => {
-    await started({ budgets: [{ nodes: "0" }] });
+    world = await startedWorld({ budgets: [{ nodes: "0" }] });
     await addNode(world, "a");
     await world.pass(120);
     assert.equal((await world.get(NODES, "a")).metadata.deletionTimestamp, undefined);
@@ -83,7 +77,7 @@ describe("empty nodes", () => {
   });
 
   it("why nodes stay is told on node, claim and pod", async () => {
-    await started();
+    world = await startedWorld();
     await addNode(world, "a");
     await addNode(world, "b");
     await addPod(world, "p", "a", {}, { ...daemon, annotations: { "karpenter.sh/do-not-disrupt": "true" } });
@@ -103,7 +97,7 @@ describe("empty nodes", () => {
   });
 
   it("pods that come and go start the quiet time anew; a restart of the controller does not", async () => {
-    await started({ consolidateAfter: "2m" });
+    world = await startedWorld({ consolidateAfter: "2m" });
     await addNode(world, "a");
     await world.pass(60);
     await addPod(world, "p", "a");
@@ -135,7 +129,7 @@ describe("empty nodes", () => {
     const isQuiet = async (): Promise<boolean> => isTrue(await world.get(NODE_CLAIMS, "claim-a"), "Consolidatable");
 
     it("a node is quiet when other pods have been so for consolidateAfter, also over a restart", async () => {
-      await started({ consolidateAfter: "5m" });
+      world = await startedWorld({ consolidateAfter: "5m" });
       await addNode(world, "a");
       await addPod(world, "p", "a");
       await runJobs(4);
@@ -151,7 +145,7 @@ describe("empty nodes", () => {
     });
 
     it("a node without other pods is not empty enough to go between two runs", async () => {
-      await started({ consolidateAfter: "5m" });
+      world = await startedWorld({ consolidateAfter: "5m" });
       await addNode(world, "a");
       await runJobs(8);
       assert.equal(await world.exists(NODES, "a"), true);

@@ -1,20 +1,14 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { NODES } from "../../src/model/kinds.ts";
-import type { NodePool } from "../../src/model/resources/node-pool.ts";
-import { addNode, addPod, addPool, startWorld, type World } from "./node-world.ts";
+import { addNode, addPod, startedWorld, type World } from "./node-world.ts";
 
 describe("nodes at the end of their time", () => {
   let world: World;
-  const started = async (disruption?: NodePool["spec"]["disruption"]): Promise<World> => {
-    world = startWorld();
-    await addPool(world, disruption);
-    return world;
-  };
   afterEach(() => world.stop());
 
   it("a claim expires at its age, also when its pods have no other place", async () => {
-    await started({ consolidateAfter: "Never" });
+    world = await startedWorld({ consolidateAfter: "Never" });
     await addNode(world, "a", { expireAfter: "1h" });
     await addPod(world, "p", "a");
     await world.pass(3_590);
@@ -26,7 +20,7 @@ describe("nodes at the end of their time", () => {
   });
 
   it("an empty node goes a little before its hour", async () => {
-    await started({ consolidateAfter: "Never" });
+    world = await startedWorld({ consolidateAfter: "Never" });
     await addNode(world, "a", { expireAfter: "1h" });
     await world.pass(53 * 60);
     assert.equal(await world.exists(NODES, "a"), true);

@@ -279,6 +279,13 @@ export async function addPool({ api }: World, disruption: NodePool["spec"]["disr
   });
 }
 
+/** A world that has begun, with a pool whose budgets allow everything. */
+export async function startedWorld(disruption?: NodePool["spec"]["disruption"]): Promise<World> {
+  const world = startWorld();
+  await addPool(world, disruption);
+  return world;
+}
+
 /** An initialized claim with its node and its instance. */
 export async function addNode(
   { api, cloud, clock }: World,

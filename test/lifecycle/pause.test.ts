@@ -2,21 +2,15 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { formatTime } from "../../src/base/time.ts";
 import { type Kind, NODE_CLAIMS, NODE_POOLS, NODES } from "../../src/model/kinds.ts";
-import type { NodePool } from "../../src/model/resources/node-pool.ts";
 import { findCondition } from "../../src/plan/lifecycle/conditions.ts";
-import { addNode, addPool, START, startWorld, type World } from "./node-world.ts";
+import { addNode, START, startedWorld, type World } from "./node-world.ts";
 
 describe("disruption that has to wait", () => {
   let world: World;
-  const started = async (disruption?: NodePool["spec"]["disruption"]): Promise<World> => {
-    world = startWorld();
-    await addPool(world, disruption);
-    return world;
-  };
   afterEach(() => world.stop());
 
   it("a paused pool keeps its empty nodes, says until when, and goes on by itself", async () => {
-    await started();
+    world = await startedWorld();
     await addNode(world, "a");
     const pause = `${formatTime(START + 600_000)} # ann: under repair`;
     const body = { metadata: { annotations: { "karpenter.sh/disruption-pause": pause } } };
@@ -32,7 +26,7 @@ describe("disruption that has to wait", () => {
   });
 
   it("while watches are cut off nothing is disrupted", async () => {
-    await started();
+    world = await startedWorld();
     world.setDeaf(true);
     await world.restart();
     await world.pass(2);

@@ -121,9 +121,11 @@ function expectations(
 /** How many pods the owners of these want in all: of the Deployment where there is one. Pods of nobody count for none. */
 function expectedScale({ state }: Pick<ControllerNeeds, "state">, pods: readonly Pod[]): number {
   const scales = new Map<string, number>();
+  const seen = new Set<string>();
   for (const pod of pods) {
     const owner = pod.metadata.ownerReferences?.find(({ controller }) => controller === true);
-    if (owner === undefined) continue;
+    if (owner === undefined || seen.has(owner.uid)) continue;
+    seen.add(owner.uid);
     const key = `${pod.metadata.namespace}/${owner.name}`;
     const set = owner.kind === "ReplicaSet" ? state.of(REPLICA_SETS).get(key) : state.of(STATEFUL_SETS).get(key);
     if (set === undefined) continue;
