@@ -1,4 +1,6 @@
+import { Matches } from "../base/matches.ts";
 import { settleAll } from "../base/settle-all.ts";
+import type { ClusterView } from "../model/cluster-view.ts";
 import type { Node } from "../model/core.ts";
 import { NODE_CLAIMS, NODES, PODS } from "../model/kinds.ts";
 import { DISRUPTION_REASON_ANNOTATION } from "../model/labels.ts";
@@ -20,7 +22,6 @@ import {
   withConditions,
 } from "../plan/lifecycle/conditions.ts";
 import { listAll } from "../ports/list-all.ts";
-import { seenNodes } from "../snapshot/seen-nodes.ts";
 import type { Needs } from "./ports.ts";
 import { patchObject } from "./write.ts";
 
@@ -71,16 +72,29 @@ function holdsStill(
 /** Nodes that a command was about to disrupt and that no command knows any more: after a restart, or given up. */
 export async function releaseForgotten(needs: Needs, underway: ReadonlySet<string>): Promise<void> {
   const { mirror, memory } = needs;
+  const view = mirror.view();
   const left: Promise<void>[] = [];
-  for (const { node, claim } of seenNodes(mirror.view()).states) {
-    if (claim === undefined) continue;
-    const { name } = claim.metadata;
+  for (const [name, claim] of markedClaims(view)) {
     const isGoing = claim.metadata.deletionTimestamp !== undefined || isTrue(claim, "InstanceTerminating");
     if (isGoing || underway.has(name) || memory.isMarkedForDeletion(name)) continue;
-    const isTainted = node?.spec.taints?.some((taint) => isSameTaint(taint, DISRUPTED_TAINT)) === true;
-    if (isTainted || findCondition(claim, "DisruptionReason") !== undefined) left.push(release(needs, claim, node));
+    left.push(release(needs, claim, view.nodes.get(view.nodeByProviderId.get(claim.status?.providerID ?? "") ?? "")));
   }
   await settleAll(left);
+}
+
+const TAINTED = new Matches<Node>(isDisrupted);
+const WITH_REASON = new Matches<NodeClaim>((claim) => findCondition(claim, "DisruptionReason") !== undefined);
+
+function isDisrupted({ spec }: Node): boolean {
+  return spec.taints?.some((taint) => isSameTaint(taint, DISRUPTED_TAINT)) === true;
+}
+
+/** Claims that say, or whose node says, that they are being disrupted. */
+function markedClaims(view: ClusterView): ReadonlyMap<string, NodeClaim> {
+  const ofTainted = TAINTED.in(view.nodes).flatMap(
+    ({ spec }) => view.nodeClaims.get(view.claimByProviderId.get(spec.providerID ?? "") ?? "") ?? [],
+  );
+  return new Map([...WITH_REASON.in(view.nodeClaims), ...ofTainted].map((claim) => [claim.metadata.name, claim]));
 }
 
 async function release(needs: Needs, claim: NodeClaim, node: Node | undefined): Promise<void> {

@@ -107,7 +107,11 @@ function hopelessFrom(
     const reason = `its pods would cost ${dollars(floorUsd)} per hour elsewhere at least, and it costs ${dollars(price)}`;
     return tooDear({ code: "NotCheaper", reason }, isGated(members, rules));
   }
-  const gain = most - least - costPerHour(members, costOfMove(members, 0, rules.evictionCostUsd));
+  const costUsd = costOfMove(members, 0, rules.evictionCostUsd);
+  // What is saved at most would have to wait: what is saved really has to wait at least as long.
+  const early = prematureMs(members, costUsd, Math.max(most, PRICE_STEP));
+  if (early > 0) return tooEarly(Math.min(price, most), costUsd, early);
+  const gain = most - least - costPerHour(members, costUsd);
   return gain < gainToBeat - PRICE_STEP ? none("NotTried", "other nodes promised more") : undefined;
 }
 
