@@ -37,6 +37,8 @@ export type NoMove = {
   reason: string;
   /** Of a move that comes too early: it pays from then on. */
   afterMs?: number;
+  /** Where no plan was made, since it is too early in any case: makes it. `afterMs` is the least that may come of it. */
+  planned?: () => Move | NoMove;
   /** Of a move that a pool objects to. */
   scores?: readonly PoolScore[];
 };
@@ -79,6 +81,12 @@ export function moveOf(
   const sorted = [...members].sort((a, b) => byText(a.claimName, b.claimName));
   const offered = isGated(sorted, rules) ? withoutSpot(snapshot) : snapshot;
   const hopeless = floor === undefined ? undefined : hopelessFrom(floor.of(sorted, offered), sorted, rules, gainToBeat);
+  if (hopeless?.afterMs !== undefined) {
+    return {
+      ...hopeless,
+      planned: () => moveOf(snapshot, members, rules, { leavingToo, ...(steps === undefined ? {} : { steps }) }),
+    };
+  }
   if (hopeless !== undefined) return hopeless;
   const settings = steps === undefined ? offered.settings : { ...offered.settings, searchSteps: steps };
   const leaving = new Set(sorted.map(nameOf));

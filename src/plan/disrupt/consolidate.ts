@@ -17,7 +17,7 @@ export type ConsolidationPlan = {
   eligible: readonly Consolidatee[];
   /** How pools looked at moves that one of them objected to. */
   rejected: readonly (readonly PoolScore[])[];
-  /** How long from now until a move that was too early may pay; infinite without one. */
+  /** How long from now until a move that was too early may pay; infinite without one, and with moves that are made now. */
   nextMs: number;
   /** Managed nodes that stay, in order of name. */
   kept: Kept[];
@@ -67,10 +67,23 @@ export function planConsolidation(snapshot: Snapshot, options: ConsolidationOpti
     moves: moves.sort((a, b) => perTrouble(b) - perTrouble(a)),
     eligible: able,
     rejected: [...new Set([...why.values()].map(({ scores }) => scores).filter((scores) => scores !== undefined))],
-    nextMs: Math.min(...[...why.values()].map(({ afterMs }) => afterMs ?? Number.POSITIVE_INFINITY)),
+    // After a move everything is looked at anew.
+    nextMs: soonestMs(moves.length > 0 ? [] : [...new Set(why.values())]),
     kept: [...kept, ...blocked, ...stillThere(able, moves, { why, room: budgets })].sort(byNode),
     budgets,
   };
+}
+
+/** When the first of the moves that are too early may pay. Plans that were spared are made only for those that may be the first. */
+function soonestMs(refusals: readonly NoMove[]): number {
+  const early = refusals.flatMap((one) => (one.afterMs === undefined ? [] : [{ one, leastMs: one.afterMs }]));
+  let soonest = Number.POSITIVE_INFINITY;
+  for (const { one, leastMs } of early.sort((a, b) => a.leastMs - b.leastMs)) {
+    if (leastMs >= soonest) break;
+    const made = one.planned?.() ?? one;
+    if (made.kind === "none") soonest = Math.min(soonest, made.afterMs ?? soonest);
+  }
+  return soonest;
 }
 
 type Considered = { able: Consolidatee[]; kept: Kept[]; blocked: readonly Kept[]; rules: MoveRules };

@@ -76,6 +76,7 @@ function randomSet(random: Random, snapshot: Snapshot): Consolidatee[] {
 /** What comes too early is looked at again in time. */
 function assertInTime(quick: NoMove, exact: NoMove): void {
   if (exact.afterMs !== undefined) assert.ok((quick.afterMs ?? Number.POSITIVE_INFINITY) <= exact.afterMs);
+  if (quick.planned !== undefined) assert.deepEqual(quick.planned(), exact);
 }
 
 describe("the least that new nodes for the pods of leaving ones can cost", () => {
