@@ -5,13 +5,19 @@ import process from "node:process";
 import type { Io } from "../apps/cli/io.ts";
 import { checkedObject } from "../apps/cli/manifest-check.ts";
 import { planCommand } from "../apps/cli/plan.ts";
+import { snapshotOf } from "../apps/cli/plan-cluster.ts";
 import { snapshotText } from "../apps/cli/snapshot/snapshot.ts";
+import { present } from "../src/base/assert.ts";
 import { Random } from "../src/base/random.ts";
 import type { KubeObject } from "../src/model/object.ts";
 import type { JsonObject } from "../src/model/schema/schema.ts";
+import { explainNode } from "../src/plan/explain/explain-node.ts";
+import { explainPod } from "../src/plan/explain/explain-pod.ts";
+import type { Story } from "../src/plan/explain/story.ts";
 import { catalogueInstanceTypes } from "../src/providers/kwok/catalogue.ts";
-import { type Bench, type BenchLine, round } from "./bench.ts";
-import { standingCluster } from "./standing-cluster.ts";
+import type { Snapshot } from "../src/snapshot/snapshot.ts";
+import { type Bench, type BenchLine, round, timesOf } from "./bench.ts";
+import { standingCluster, workloadPod } from "./standing-cluster.ts";
 
 const SEED = 42;
 const TAKEN_MS = Date.UTC(2026, 1, 1);
@@ -43,13 +49,41 @@ spec:
 /** Questions about a snapshot file, from reading it to the printed answer; without the start of the process. */
 export function askBenches({ toy }: { toy: boolean }): readonly Bench[] {
   const size = toy ? { nodes: 20, pods: 200 } : { nodes: 2_000, pods: 30_000 };
-  return [{ name: `ask: a change to ${size.nodes} nodes, ${size.pods} pods`, run: () => asked(size) }];
+  const cluster = `${size.nodes} nodes, ${size.pods} pods`;
+  return [
+    { name: `ask: a change to ${cluster}`, run: () => asked(size) },
+    { name: `ask: why, of ${cluster} that are read already`, run: () => explained(size) },
+  ];
 }
 
-async function asked(size: { nodes: number; pods: number }): Promise<BenchLine[]> {
+/** From the objects to the answer; the first line is that of a process which has not planned anything yet. */
+function explained(size: Size): BenchLine[] {
+  const instanceTypes = catalogueInstanceTypes("us-east-1");
+  const waiting = workloadPod(1, 1_000_000);
+  const objects = [...standing(size), waiting as KubeObject];
+  const settings = { spotToSpot: false, evictionCostUsd: 0.04 };
+  const questions: Record<string, (snapshot: Snapshot) => Story> = {
+    "why a node stays": (snapshot) =>
+      explainNode(snapshot, present(snapshot.stateNodes[7], "there are nodes"), settings),
+    "why a pod waits": (snapshot) => explainPod(snapshot, waiting),
+  };
+  return Object.entries(questions).map(([question, answer]) => {
+    const times = timesOf(
+      3,
+      () => undefined,
+      () => answer(snapshotOf({ objects, instanceTypes, nowMs: TAKEN_MS })),
+    );
+    const { why } = answer(snapshotOf({ objects, instanceTypes, nowMs: TAKEN_MS }));
+    return { ...size, question, ...times, answers: why.length };
+  });
+}
+
+type Size = { nodes: number; pods: number };
+
+async function asked(size: Size): Promise<BenchLine[]> {
   const cwd = await mkdtemp(join(tmpdir(), "ask-"));
   try {
-    await writeFile(join(cwd, "cluster.jsonl"), snapshotOf(size));
+    await writeFile(join(cwd, "cluster.jsonl"), fileOf(size));
     await writeFile(join(cwd, "change.yaml"), CHANGE);
     const lines: BenchLine[] = [];
     for (const [edit, ...args] of [
@@ -57,7 +91,11 @@ async function asked(size: { nodes: number; pods: number }): Promise<BenchLine[]
       ["a node less", "--remove", "node/node-000007"],
       ["a zone less", "--lose-zone", "b"],
     ] as const) {
-      lines.push({ ...size, edit, ...(await timed(cwd, ["--snapshot", "cluster.jsonl", "-o", "json", ...args])) });
+      lines.push({
+        ...size,
+        question: edit,
+        ...(await timed(cwd, ["--snapshot", "cluster.jsonl", "-o", "json", ...args])),
+      });
     }
     return lines;
   } finally {
@@ -65,10 +103,14 @@ async function asked(size: { nodes: number; pods: number }): Promise<BenchLine[]
   }
 }
 
-function snapshotOf({ nodes, pods }: { nodes: number; pods: number }): string {
+function standing({ nodes, pods }: Size): KubeObject[] {
   const types = catalogueInstanceTypes("us-east-1");
   const { objects } = standingCluster({ nodes, pods, workloadPods: Math.min(50, nodes) }, types, new Random(SEED));
-  return snapshotText(objects.map(withDefaults), { takenMs: TAKEN_MS, scramble: false, notRead: [] }).all;
+  return objects.map(withDefaults);
+}
+
+function fileOf(size: Size): string {
+  return snapshotText(standing(size), { takenMs: TAKEN_MS, scramble: false, notRead: [] }).all;
 }
 
 /** A server has filled in what a manifest leaves out. */

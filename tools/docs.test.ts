@@ -118,6 +118,11 @@ type RunCommand = (args: string[], io: Io) => Promise<number>;
 const SHOWN: readonly [page: string, command: string, run: RunCommand][] = [
   ["docs/commands/snapshot.md", "snapshot -f examples/inflate.yaml --now 2026-03-04T12:00:00Z", snapshotCommand],
   ["docs/commands/plan.md", "plan --snapshot docs/commands/shop.jsonl -f docs/commands/change.yaml", planCommand],
+  [
+    "docs/commands/explain.md",
+    "explain node ip-10-0-0-13.us-east-1.compute.internal --snapshot docs/commands/shop.jsonl\n```\n",
+    explainCommand,
+  ],
   ["docs/commands/plan.md", "plan --snapshot docs/commands/shop.jsonl --lose-spot\n```\n", planCommand],
 ];
 

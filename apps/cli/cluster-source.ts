@@ -8,6 +8,7 @@ import type { KubeObject } from "../../src/model/object.ts";
 import { CATALOGUE_REGIONS } from "../../src/providers/ec2/catalogue.ts";
 import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
 import { readInstanceTypesFile } from "../../src/providers/kwok/instance-types-file.ts";
+import { readDecisions } from "./decisions.ts";
 import { momentFlag } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { readLive } from "./live-cluster.ts";
@@ -103,7 +104,8 @@ export async function givenCluster(
 
 /** The live cluster, as a snapshot would hold it. */
 function liveCluster(flags: ClusterFlags, io: Pick<Io, "env">, kinds: readonly Kind[]) {
-  return readLive({ kinds, vital: VITAL_KINDS, keep: keptObject }, flags, io);
+  const more = kinds === SNAPSHOT_KINDS ? { more: { resource: "decisions", read: readDecisions } } : {};
+  return readLive({ kinds, vital: VITAL_KINDS, keep: keptObject, ...more }, flags, io);
 }
 
 /** For people: what could not be read, and so is not in the answer. */

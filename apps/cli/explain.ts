@@ -1,10 +1,15 @@
 import { UserError } from "../../src/base/errors.ts";
 import { explainBudgets } from "./explain-budgets.ts";
+import { explainObject } from "./explain-object.ts";
 import { EXIT, type Io } from "./io.ts";
 
 type Topic = { summary: string; run(args: string[], io: Io): Promise<number> };
 
 const topics: Readonly<Record<string, Topic>> = {
+  pod: explainObject("pod"),
+  node: explainObject("node"),
+  nodeclaim: explainObject("nodeclaim"),
+  nodepool: explainObject("nodepool"),
   budgets: { summary: "what the disruption budgets allow in the next 24 hours", run: explainBudgets },
 };
 

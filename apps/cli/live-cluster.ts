@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { RetryError, UserError } from "../../src/base/errors.ts";
 import { Random } from "../../src/base/random.ts";
-import { connect } from "../../src/kube/connect.ts";
+import { type Connection, connect } from "../../src/kube/connect.ts";
 import { realClock } from "../../src/kube/real-clock.ts";
 import { type Kind, resourceOf } from "../../src/model/kinds.ts";
 import type { KubeObject } from "../../src/model/object.ts";
@@ -20,6 +20,8 @@ export type LiveOptions = {
   vital: readonly Kind[];
   /** Of each object what is kept; undefined: nothing. */
   keep(object: KubeObject): KubeObject | undefined;
+  /** What else is to be read once the objects are known. What it throws is named in `notRead`. */
+  more?: { resource: string; read(connection: Connection, objects: readonly KubeObject[]): Promise<KubeObject[]> };
 };
 
 /** A connection that broke off is tried again so often. */
@@ -32,7 +34,8 @@ const TRIES_MAX = 3;
  */
 export async function readLive(options: LiveOptions, flags: ClusterFlags, io: Pick<Io, "env">): Promise<LiveCluster> {
   const random = new Random(randomInt(2 ** 47));
-  const { api, close, serverUrl } = await connect({ env: io.env, clock: realClock(), random, ...flags });
+  const connection = await connect({ env: io.env, clock: realClock(), random, ...flags });
+  const { api, close, serverUrl } = connection;
   try {
     const objects: KubeObject[] = [];
     const notRead: NotRead[] = [];
@@ -46,7 +49,11 @@ export async function readLive(options: LiveOptions, flags: ClusterFlags, io: Pi
       });
       for (const object of found) objects.push(object);
     }
-    return { objects, notRead, serverUrl };
+    const { more } = options;
+    const others = await more?.read(connection, objects).catch((error: unknown) => {
+      notRead.push({ resource: more.resource, why: inWords(error, `read ${more.resource}`, serverUrl).what });
+    });
+    return { objects: [...objects, ...(others ?? [])], notRead, serverUrl };
   } finally {
     await close();
   }

@@ -17,7 +17,7 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (args, io) => (await import("./plan.ts")).planCommand(args, io),
   },
   explain: {
-    summary: "say what budgets and pauses allow, and when",
+    summary: "say why: of a pod, a node, a pool, or what budgets allow",
     run: async (args, io) => (await import("./explain.ts")).explainCommand(args, io),
   },
   snapshot: {

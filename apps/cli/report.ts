@@ -7,7 +7,10 @@ export type Report = { headline: string; tables: readonly Table[]; notes: readon
 const LISTED_MAX = 50;
 
 export function reportText(report: Report): string {
-  return joined(report, ({ title, head, rows }) => `${title}\n${aligned([head, ...rows])}`);
+  return joined(
+    report,
+    ({ title, head, rows }) => `${title}\n${aligned(head.every((cell) => cell === "") ? rows : [head, ...rows])}`,
+  );
 }
 
 /** The same as Markdown, for pull requests. */

@@ -7,7 +7,7 @@ import { realClock } from "../../src/kube/real-clock.ts";
 import { crdOf } from "../../src/model/resources/crd.ts";
 import { CUSTOM_RESOURCES } from "../../src/model/resources/custom-resources.ts";
 import { type ApiServer, createApiServer } from "../../src/simulation/api-server/api-server.ts";
-import { serveApi } from "../../src/simulation/api-server/http/serve-api.ts";
+import { type ServeOptions, serveApi } from "../../src/simulation/api-server/http/serve-api.ts";
 import type { Io } from "./io.ts";
 
 /* What tests of commands have in common. */
@@ -43,15 +43,17 @@ export type TestServer = {
 
 /**
  * An API server on loopback, with its kubeconfig in the folder.
- * @param refuse the code that a request gets instead of its answer
+ * @param refuse  the code that a request gets instead of its answer
+ * @param forward what listens in pods
  */
 export async function startTestServer(
   cwd: string,
   refuse: (path: string) => number | undefined = () => undefined,
+  forward?: ServeOptions["forward"],
 ): Promise<TestServer> {
   const clock = realClock();
   const server = createApiServer({ clock, random: new Random(3), crds: CUSTOM_RESOURCES.map(crdOf) });
-  const served = await serveApi({ server, clock });
+  const served = await serveApi({ server, clock, ...(forward === undefined ? {} : { forward }) });
   const front = createServer((asked, answer) => {
     const code = refuse(asked.url ?? "");
     if (code !== undefined) {

@@ -103,6 +103,7 @@ async function endpointsOf(settings: Settings, product: Product): ReturnType<typ
     metricsPort: settings.metricsPort,
     healthProbePort: settings.healthProbePort,
     expose: () => product.metrics.expose(),
+    decisions: (query) => product.decisions(query),
     readyChecks: { manager: () => product.isReady(), crd: () => product.operator?.mirror.isSynced() ?? true },
     isProfiling: settings.enableProfiling,
   });

@@ -12,6 +12,7 @@ import { fencedApi } from "../../src/runtime/fenced-api.ts";
 import { type LeaderLease, startLeaderLease } from "../../src/runtime/leader-lease.ts";
 import { rateLimitedApi } from "../../src/runtime/rate-limited-api.ts";
 import { shutDown } from "../../src/runtime/shutdown.ts";
+import { DecisionLog } from "../../src/telemetry/decision-log.ts";
 import { createEvents } from "../../src/telemetry/events.ts";
 import { lateMetrics } from "../../src/telemetry/late-metrics.ts";
 import { createLog } from "../../src/telemetry/log.ts";
@@ -46,6 +47,8 @@ export type ProductOptions = {
 /** One process of Karpenter: a candidate for the Lease, at work while it holds it. */
 export type Product = {
   readonly metrics: MetricsRegistry;
+  /** JSON lines of what it decided about the objects that the query names (kind, namespace, name). */
+  decisions(query: URLSearchParams): string;
   isLeader(): boolean;
   /** The mirror is complete, or this process is a standby without one. */
   isReady(): boolean;
@@ -63,7 +66,8 @@ export function startProduct(options: ProductOptions): Product {
   const log = logOf(options);
   const limit = { qps: settings.kubeClientQps, burst: settings.kubeClientBurst, clock };
   const api = fencedApi(rateLimitedApi(options.api, limit), isLeader);
-  const events = createEvents({ api, clock, random: random.fork("events"), log });
+  const decisions = new DecisionLog();
+  const events = createEvents({ api, clock, random: random.fork("events"), log, decisions });
   let registry: MetricsRegistry | undefined;
   const provider = options.provider(api, { log, metrics: lateMetrics(() => registry), events });
   const metrics = createMetrics({
@@ -120,6 +124,8 @@ export function startProduct(options: ProductOptions): Product {
   }
   return {
     metrics,
+    decisions: (query) =>
+      decisions.lines({ kind: query.get("kind"), namespace: query.get("namespace"), name: query.get("name") }),
     isLeader,
     isReady: () => (operator?.mirror ?? standby)?.isSynced() ?? !isLeader(),
     get operator() {

@@ -12,6 +12,7 @@ import { containerUsage } from "../../src/simulation/kubelet/container-usage.ts"
 import { serveEndpoints } from "../../src/telemetry/http-endpoints.ts";
 import { EXIT, type Io } from "../cli/io.ts";
 import { readManifests } from "../cli/manifests.ts";
+import type { Product } from "../controller/product.ts";
 import { rehearsePlans } from "../controller/rehearsal.ts";
 import { applyManifests } from "./apply.ts";
 import { kindIn, type PlaygroundCluster, startPlaygroundCluster } from "./cluster.ts";
@@ -88,7 +89,8 @@ async function interactive(
     host: "127.0.0.1",
     metricsPort: 0,
     healthProbePort: 0,
-    expose: () => (products.find((product) => product.isLeader()) ?? products[0])?.metrics.expose() ?? "",
+    expose: () => leaderOf(products)?.metrics.expose() ?? "",
+    decisions: (query) => leaderOf(products)?.decisions(query) ?? "",
     readyChecks: {},
   });
   let served: ServedApi | undefined;
@@ -116,6 +118,10 @@ async function interactive(
     await endpoints.close();
   }
   return EXIT.fine;
+}
+
+function leaderOf(products: readonly Product[]): Product | undefined {
+  return products.find((product) => product.isLeader()) ?? products[0];
 }
 
 type Shown = {

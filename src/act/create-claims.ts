@@ -8,6 +8,7 @@ import { nodePoolHash } from "../model/node-pool-hash.ts";
 import type { NodeClaim } from "../model/resources/node-claim.ts";
 import type { NodePool } from "../model/resources/node-pool.ts";
 import { formatResources } from "../model/resources.ts";
+import { dollars } from "../plan/disrupt/replacement-prices.ts";
 import { freeName } from "../plan/provision/claim-name.ts";
 import { nodeClaimObject } from "../plan/provision/node-claim-object.ts";
 import type { PlannedClaim, ProvisionPlan } from "../plan/provision/provision-plan.ts";
@@ -137,7 +138,7 @@ async function createClaim(
   planned: PlannedClaim,
   purpose: Purpose,
 ): Promise<Created | undefined> {
-  const { api, mirror, metrics, log } = needs;
+  const { api, mirror, metrics, log, events } = needs;
   const pool = present(pools.get(planned.nodePool), "a planned claim's pool was looked up");
   try {
     const draft = nodeClaimObject(planned, pool, nodePoolHash(pool.spec.template));
@@ -155,6 +156,13 @@ async function createClaim(
       pods: planned.pods.length,
       why: planned.why.reason,
     });
+    events.record({
+      object: claim,
+      type: "Normal",
+      reason: "Bought",
+      message: boughtText(planned, reason),
+      isPublished: false,
+    });
     return { planned, claim, isNew: true };
   } catch (error) {
     if (isAlreadyExists(error)) return existingClaim(needs, planned);
@@ -163,6 +171,12 @@ async function createClaim(
     log.error("the API server refuses a nodeclaim", { NodePool: planned.nodePool, NodeClaim: planned.name, error });
     return undefined;
   }
+}
+
+/** For whoever asks later; the claim itself may be gone by then. */
+function boughtText({ instanceTypes, pods, cheapestPrice, why }: PlannedClaim, reason: string): string {
+  const types = `${someOf(instanceTypes, 3)} from ${dollars(cheapestPrice)} per hour`;
+  return `Bought for ${pods.length} pod(s), ${reason}: ${types}; ${why.code}: ${why.reason}; pods: ${someOf(pods, 10)}`;
 }
 
 /** An earlier try created it, or another leader did. */

@@ -21,6 +21,8 @@ export type EventRecord = {
   dedupeValues?: readonly string[];
   /** Default 2 minutes. */
   dedupeMs?: number;
+  /** False: it is only kept for whoever asks why. */
+  isPublished?: boolean;
 };
 export interface Events {
   /** Never rejects, never waits: publishing happens by and by, and is given up when it fails. */

@@ -8,6 +8,7 @@ import type { Draft } from "../model/object.ts";
 import type { Clock } from "../ports/clock.ts";
 import { isAlreadyExists, isNotFound, type KubeApi } from "../ports/kube-api.ts";
 import type { EventRecord, Events, Log } from "../ports/telemetry.ts";
+import type { DecisionLog } from "./decision-log.ts";
 import { type Correlated, EventCorrelator } from "./event-correlator.ts";
 import { EVENT_TABLE } from "./event-table.ts";
 import { limits } from "./limits.ts";
@@ -19,6 +20,8 @@ export type EventsOptions = {
   log: Log;
   /** Who tells: "karpenter", or a process' identity. */
   component?: string;
+  /** Keeps all that is told, also what is not published. */
+  decisions?: DecisionLog;
 };
 
 export type EventsPublisher = Events & {
@@ -56,7 +59,8 @@ class Publisher implements EventsPublisher {
 
   record(event: EventRecord): void {
     const nowMs = this.#options.clock.nowMs();
-    if (this.#isStopped || this.#isSilenced(event, nowMs)) return;
+    this.#options.decisions?.add(event, nowMs);
+    if (event.isPublished === false || this.#isStopped || this.#isSilenced(event, nowMs)) return;
     const correlated = this.#correlator.take({ ...event, message: short(event.message) }, nowMs);
     if (correlated === undefined) return;
     if (this.#queue.length >= limits.eventsQueuedMax) {

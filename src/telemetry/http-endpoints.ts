@@ -13,6 +13,8 @@ export type EndpointsOptions = {
   healthProbePort: number;
   /** The text of /metrics. */
   expose(): string;
+  /** JSON lines of /decisions: what was decided about the objects that the query names. */
+  decisions?(query: URLSearchParams): string;
   /** Sub-checks of /readyz by name, beside "readyz" itself. */
   readyChecks: Readonly<Record<string, Check>>;
   /** Sub-checks of /healthz by name, beside "healthz" itself. */
@@ -85,10 +87,16 @@ function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
 }
 
-function answerMetrics({ expose, isProfiling }: EndpointsOptions, request: IncomingMessage, response: ServerResponse) {
+function answerMetrics(
+  { expose, decisions, isProfiling }: EndpointsOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+) {
   const url = new URL(request.url ?? "/", "http://localhost");
   if (url.pathname === "/metrics") {
     answer(response, 200, expose(), "text/plain; version=0.0.4; charset=utf-8");
+  } else if (decisions !== undefined && url.pathname === "/decisions") {
+    answer(response, 200, decisions(url.searchParams), "application/x-ndjson; charset=utf-8");
   } else if (isProfiling === true && url.pathname.startsWith("/debug/pprof")) serveProfile(url, response);
   else answer(response, 404, "404 page not found\n");
 }

@@ -17,4 +17,6 @@ export const limits = {
   eventMessageCharactersMax: 1_024,
   eventTriesMax: 5,
   eventRetryMs: 1_000,
+  /** Decisions that are remembered: some megabytes. */
+  decisionsMax: 10_000,
 } as const;

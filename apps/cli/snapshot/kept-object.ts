@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { KubeObject } from "../../../src/model/object.ts";
 import { isJsonObject, type JsonObject } from "../../../src/model/schema/schema.ts";
+import { DECISION_TYPE } from "../decisions.ts";
 
 /**
  * Of an object what a snapshot keeps: only what is named here, so that nothing of a new field gets out unseen. Never in it:
@@ -158,6 +159,9 @@ const specOf =
   (read: (spec: unknown) => JsonObject): Keep =>
   ({ spec }) => ({ spec: read(spec) });
 
+const EVENT_FIELDS =
+  "involvedObject type reason message source firstTimestamp lastTimestamp count reportingComponent".split(" ");
+
 const KINDS: Readonly<Record<string, Keep>> = {
   "v1/Pod": ({ spec, status }) => ({ spec: keptPodSpec(spec), status: part(status, POD_STATUS) }),
   "v1/Node": ({ spec, status }) => ({
@@ -181,13 +185,8 @@ const KINDS: Readonly<Record<string, Keep>> = {
   }),
   "v1/Service": specOf(fields("selector")),
   "v1/ReplicationController": specOf(fields("selector", "replicas")),
-  "v1/Event": (event) =>
-    isOurs(event)
-      ? pick(event, [
-          ..."involvedObject type reason message source firstTimestamp lastTimestamp count".split(" "),
-          "reportingComponent",
-        ])
-      : undefined,
+  "v1/Event": (event) => (isOurs(event) ? pick(event, EVENT_FIELDS) : undefined),
+  [DECISION_TYPE]: (decision) => pick(decision, EVENT_FIELDS),
   "apps/v1/Deployment": workload,
   "apps/v1/ReplicaSet": (object) =>
     isJsonObject(object["spec"]) && object["spec"]["replicas"] === 0 ? undefined : workload(object),

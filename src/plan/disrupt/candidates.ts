@@ -44,17 +44,19 @@ export type Candidates = { candidates: Candidate[]; blocked: Blocked[] };
 /**
  * Every managed node, judged: by its own state first, then by its pods. Nodes without a claim are nobody's business
  * here; those in `underway` (claim names) are being disrupted already. Both lists in order of name.
+ * @param states those that are asked about
  * @source reference of disruption, section 2
  */
 export function findCandidates(
   snapshot: Snapshot,
   underway: ReadonlySet<string>,
   disruptionClass: DisruptionClass = "graceful",
+  states: readonly StateNode[] = snapshot.stateNodes,
 ): Candidates {
   const judge = candidateJudge(snapshot, underway, disruptionClass);
   const candidates: Candidate[] = [];
   const blocked: Blocked[] = [];
-  for (const state of snapshot.stateNodes) {
+  for (const state of states) {
     const judged = judge(state);
     if (judged === undefined) continue;
     if ("code" in judged) blocked.push(judged);

@@ -88,11 +88,14 @@ function soonestMs(refusals: readonly NoMove[]): number {
 
 type Considered = { able: Consolidatee[]; kept: Kept[]; blocked: readonly Kept[]; rules: MoveRules };
 
+/** @param only name of the one claim that is asked about; absent: all */
 function considered(
   snapshot: Snapshot,
   { underway, paused, avoid, spotToSpot, evictionCostUsd = 0 }: ConsolidationOptions,
+  only?: string,
 ): Considered {
-  const found = findCandidates(snapshot, underway);
+  const states = snapshot.stateNodes.filter(({ claim }) => only === undefined || claim?.metadata.name === only);
+  const found = findCandidates(snapshot, underway, "graceful", states);
   const { able, kept } = consolidatees(snapshot, found.candidates);
   const isPaused = ({ poolName }: Consolidatee): boolean => paused?.has(poolName) === true;
   const waiting = able.filter(isPaused).map(({ candidate: { state, claim }, poolName }): Kept => {
@@ -144,6 +147,27 @@ export function checkMove(
   if (move.kind === "move") return move;
   // Pods have come or gone meanwhile, and the nodes have to be quiet anew.
   return { kind: "rejected", cause: move.code === "TooEarly" ? "churn" : "scheduling", reason: move.reason };
+}
+
+/**
+ * The move of one node by itself, or why it stays; undefined for a node that is nobody's business here. Together with others
+ * it may still go.
+ * @param claim name
+ */
+export function judgeAlone(snapshot: Snapshot, claim: string, options: ConsolidationOptions): Move | Kept | undefined {
+  const { able, kept, blocked, rules } = considered(snapshot, options, claim);
+  const one = able.find(({ claimName }) => claimName === claim);
+  if (one === undefined) return [...kept, ...blocked].find((other) => other.claim.metadata.name === claim);
+  const why = new Map<string, NoMove>();
+  const budgets = poolBudgets(snapshot, "Underutilized");
+  const isEarly = isTooEarly(one, rules, why);
+  const isOpen = (budgets.get(one.poolName)?.remaining ?? 0) > 0;
+  if (!isEarly && isOpen) {
+    const move = moveOf(snapshot, [one], rules);
+    if (move.kind === "move") return move;
+    why.set(claim, move);
+  }
+  return stillThere([one], [], { why, room: budgets })[0];
 }
 
 /** Move after move, each planned for what the ones before leave. */

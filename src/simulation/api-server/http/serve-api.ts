@@ -22,6 +22,7 @@ import { methodNotAllowedOnPath, unknownPath } from "./http-refusals.ts";
 import { METRICS_RESOURCES } from "./metrics-api.ts";
 import { openApiOf } from "./openapi.ts";
 import { openApiV2 } from "./openapi-v2.ts";
+import { answerFromPod, proxyPathOf } from "./pod-proxy.ts";
 import { readResourcePath } from "./request-path.ts";
 import { resourceCall } from "./resource-call.ts";
 import { REVIEW_RESOURCES } from "./reviews.ts";
@@ -157,6 +158,8 @@ function decode(segment: string): string {
 }
 
 async function route(call: Call): Promise<Answered> {
+  const proxied = call.method === "GET" ? proxyPathOf(call) : undefined;
+  if (proxied !== undefined) return answerFromPod(call, proxied);
   const path = readResourcePath(call.segments);
   if (path !== undefined) return resourceCall(call, path);
   if (call.method !== "GET" && call.method !== "HEAD") throw methodNotAllowedOnPath();
