@@ -13,9 +13,11 @@ import { momentFlag } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { readLive } from "./live-cluster.ts";
 import { readManifests } from "./manifests.ts";
+import { withOwnPrices } from "./price-file.ts";
 import { keptObject } from "./snapshot/kept-object.ts";
 import type { NotRead } from "./snapshot/snapshot-file.ts";
 import { SNAPSHOT_KINDS, VITAL_KINDS } from "./snapshot/snapshot-kinds.ts";
+import { priceChange, withLosses } from "./what-if/losses.ts";
 
 /** Which cluster is meant: the same flags in every command that asks about one. */
 export const CLUSTER_FLAGS = {
@@ -126,28 +128,57 @@ function regionOf(objects: readonly KubeObject[]): string {
   return known[0]?.[0] ?? REGION_DEFAULT;
 }
 
-/** What can be bought: `--instance-types FILE`, or the catalogue of `--region`, or of the region that the nodes are in. */
-export const TYPE_FLAGS = { "instance-types": { type: "string" }, region: { type: "string" } } as const;
+/**
+ * What can be bought, and for how much: `--instance-types FILE`, or the catalogue of `--region`, or of the region that the
+ * nodes are in; at your own prices where you have some.
+ */
+export const TYPE_FLAGS = {
+  "instance-types": { type: "string" },
+  region: { type: "string" },
+  prices: { type: "string" },
+  discount: { type: "string", multiple: true },
+} as const;
 
 export const TYPE_USAGE = `  --instance-types FILE    what can be bought, in the shape of the kwok provider's instance_types.json
   --region REGION          or else: what EC2 offers in a region, any of the ${CATALOGUE_REGIONS.length} commercial ones; default:
-                           the nodes' own, or ${REGION_DEFAULT}`;
+                           the nodes' own, or ${REGION_DEFAULT}
+  --prices FILE            your own prices: "m7g.large: 0.061" or "m7g.large: { on-demand: 0.061, spot: 0.02 }" a line
+  --discount WHAT=N%       off every price of on-demand, spot, a family (m5), a type or a zone; may be repeated`;
 
-/** @throws UserError KARP_BAD_FLAG, KARP_UNKNOWN_REGION, KARP_NO_SUCH_FILE, KARP_BAD_INSTANCE_TYPES */
+export type TypeFlags = {
+  "instance-types"?: string | undefined;
+  region?: string | undefined;
+  prices?: string | undefined;
+  discount?: string[] | undefined;
+};
+
+/** @throws UserError KARP_BAD_FLAG, KARP_UNKNOWN_REGION, KARP_NO_SUCH_FILE, KARP_BAD_INSTANCE_TYPES, KARP_BAD_PRICES */
 export function typesOf(
   command: string,
-  flags: { "instance-types"?: string | undefined; region?: string | undefined },
+  flags: TypeFlags,
   objects: readonly KubeObject[],
   io: Pick<Io, "cwd">,
 ): readonly InstanceType[] {
-  const { region, "instance-types": file } = flags;
-  if (file === undefined) return catalogueInstanceTypes(region ?? regionOf(objects));
-  if (region !== undefined) {
-    throw new UserError({
-      code: "KARP_BAD_FLAG",
-      what: `karpenter ${command}: --region and --instance-types exclude each other`,
-      remedy: `"karpenter ${command} --help" lists the flags`,
-    });
+  const { region, "instance-types": file, prices, discount = [] } = flags;
+  if (file !== undefined && region !== undefined) {
+    throw badFlag(command, "--region and --instance-types exclude each other");
   }
-  return readInstanceTypesFile(resolve(io.cwd, file));
+  const listed =
+    file === undefined
+      ? catalogueInstanceTypes(region ?? regionOf(objects))
+      : readInstanceTypesFile(resolve(io.cwd, file));
+  const own = prices === undefined ? listed : withOwnPrices(listed, resolve(io.cwd, prices), prices);
+  const priceChanges = discount.map((text) => {
+    if (/=\d+(\.\d+)?%$/.test(text)) return priceChange(text.replace("=", "=-"));
+    throw badFlag(command, `--discount is "${text}", not as in "on-demand=12%"`);
+  });
+  return withLosses(own, { zones: [], spot: false, priceChanges });
+}
+
+function badFlag(command: string, what: string): UserError {
+  return new UserError({
+    code: "KARP_BAD_FLAG",
+    what: `karpenter ${command}: ${what}`,
+    remedy: `"karpenter ${command} --help" lists the flags`,
+  });
 }

@@ -20,6 +20,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "say why: of a pod, a node, a pool, or what budgets allow",
     run: async (args, io) => (await import("./explain.ts")).explainCommand(args, io),
   },
+  cost: {
+    summary: "say what the nodes cost, and whose that is",
+    run: async (args, io) => (await import("./cost.ts")).costCommand(args, io),
+  },
   snapshot: {
     summary: "write the cluster into one file, for questions later or elsewhere",
     run: async (args, io) => (await import("./snapshot/snapshot.ts")).snapshotCommand(args, io),
