@@ -201,7 +201,7 @@ describe("karpenter plan --disruption", () => {
     assert.match(out, /Nodes at the end\n.*\n {2}default-\w+ +default +t2-2 +zone-[ab] +on-demand +1 +0\.0520\n/);
     assert.match(
       out,
-      /Nodes that stay\n.*\n {2}default-\w+ +NotCheaper +its pods would cost \$0\.0520 per hour elsewhere, and it costs \$0\.0520\n/,
+      /Nodes that stay\n.*\n {2}default-\w+ +NotCheaper +its pods would cost \$0\.0620 per hour elsewhere at least, and it costs \$0\.0520\n/,
     );
   });
   it("refuses --steady without --disruption", async () => {
