@@ -2,7 +2,7 @@ import { formatTime, MINUTE_MS } from "../base/time.ts";
 import type { Pod } from "../model/core.ts";
 import { DO_NOT_DISRUPT_ANNOTATION } from "../model/labels.ts";
 import { keyOf } from "../model/object.ts";
-import { doNotDisrupt, isActive } from "../model/pod-predicates.ts";
+import { doNotDisrupt, isActive, nodeDoNotDisrupt } from "../model/pod-predicates.ts";
 import type { PoolScore } from "../plan/disrupt/balanced.ts";
 import { DISRUPTION_REASONS, type DisruptionReason, type PoolBudget, poolBudgets } from "../plan/disrupt/budgets.ts";
 import { type Candidate, findCandidates } from "../plan/disrupt/candidates.ts";
@@ -46,9 +46,9 @@ function isStatic({ pool }: Candidate): boolean {
 
 function reportProtection({ events }: ReportNeeds, { stateNodes, view, nowMs }: Snapshot): void {
   for (const { managed, podKeys, node } of stateNodes) {
-    const written = node?.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION];
-    if (managed && node !== undefined && written !== undefined && written !== "true" && written !== "false") {
-      const message = `The annotation ${DO_NOT_DISRUPT_ANNOTATION} is ignored: on a node only "true" protects, not "${written}"`;
+    const wish = managed && node !== undefined ? nodeDoNotDisrupt(node, nowMs) : undefined;
+    if (node !== undefined && wish?.kind === "invalid") {
+      const message = `The annotation ${DO_NOT_DISRUPT_ANNOTATION} is ignored: ${wish.problem}`;
       events.record({ object: node, type: "Warning", reason: "InvalidDoNotDisruptAnnotation", message });
     }
     for (const pod of managed ? nodeLoad(view, { podKeys }).withDoNotDisrupt : []) {

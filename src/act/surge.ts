@@ -1,22 +1,24 @@
 import { Matches } from "../base/matches.ts";
 import { formatTime, MINUTE_MS, parseTime, SECOND_MS } from "../base/time.ts";
-import type { Deployment, Pod } from "../model/core.ts";
-import { DEPLOYMENTS, REPLICA_SETS } from "../model/kinds.ts";
+import type { Deployment, Pod, StatefulSet } from "../model/core.ts";
+import { DEPLOYMENTS, type Kind, REPLICA_SETS, STATEFUL_SETS } from "../model/kinds.ts";
 import { NODE_POOL_LABEL, SURGE_ANNOTATION } from "../model/labels.ts";
 import { keyOf } from "../model/object.ts";
 import { type BudgetIndex, indexBudgets, isBlockedForGood } from "../model/pod-disruption-budgets.ts";
 import type { NodePool } from "../model/resources/node-pool.ts";
-import { optsForSurge, replicaSetOf, surgeProblem } from "../model/surge.ts";
+import { optsForSurge, restartProblem, rolledOwnerOf, surgeProblem } from "../model/surge.ts";
 import { isNotFound, type Ref } from "../ports/kube-api.ts";
 import type { Needs } from "./ports.ts";
 
-/** What is known of the Deployment behind a ReplicaSet. */
+type Rolled = Deployment | StatefulSet;
+
+/** What is known of the Deployment or StatefulSet behind a pod. */
 export type SurgeOwner = {
   readMs: number;
-  /** Absent where no Deployment is behind it. */
-  deployment?: Ref;
+  /** Absent where there is none. */
+  rolled?: { kind: Rolled["kind"]; ref: Ref };
   replicas: number;
-  /** Why it cannot bring up a successor first; undefined: it can. */
+  /** Why its rollout cannot move a pod as it should; undefined: it can. */
   problem?: string;
   /** When it was last told to. */
   askedMs?: number;
@@ -24,11 +26,11 @@ export type SurgeOwner = {
   failedUntilMs?: number;
 };
 
-/** Deployments seldom change what matters here. */
+/** Owners seldom change what matters here. */
 const OWNER_MS = 5 * MINUTE_MS;
 /** So many are read in one pass; the next goes on with the others. */
 const READS_MAX = 50;
-/** After a successor that did not become ready, a Deployment is left alone for so long. */
+/** After a successor that did not become ready, its owner is left alone for so long. */
 const FAILED_MS = 30 * MINUTE_MS;
 /** As `kubectl rollout restart` writes it. */
 const RESTARTED_ANNOTATION = "kubectl.kubernetes.io/restartedAt";
@@ -49,7 +51,7 @@ export async function refreshSurging(needs: Needs): Promise<void> {
   memory.setSurging(new Set(wishing.filter((pod) => surges(needs, pod, budgets)).map(({ metadata }) => metadata.uid)));
 }
 
-/** Whether the pod, which a drain is about to evict, is moved by its Deployment instead. */
+/** Whether the pod, which a drain is about to evict, is moved by its owner's rollout instead. */
 export async function isMovedBySurge(needs: Needs, pod: Pod): Promise<boolean> {
   if (!wishes(needs, pod)) return false;
   await readOwners(needs, [pod]);
@@ -57,23 +59,27 @@ export async function isMovedBySurge(needs: Needs, pod: Pod): Promise<boolean> {
 }
 
 /**
- * Has the pod's Deployment rolled out anew, unless it was since then: its own rollout makes a successor, which cannot come
- * to the closed node, waits until that is ready, and only then deletes the pod.
+ * Has the pod's owner rolled out anew, unless it was since then. A Deployment's own rollout makes a successor, which cannot
+ * come to the closed node, waits until that is ready, and only then deletes the pod; a StatefulSet's ends the pod, whose
+ * place is ready by now, and starts it there.
  */
 export async function bringUpSuccessor(needs: Needs, pod: Pod, sinceMs: number): Promise<void> {
   const { api, clock, events, log } = needs;
   const owner = ownerOf(needs, pod);
-  if (owner?.deployment === undefined || (owner.askedMs ?? 0) >= sinceMs) return;
-  const deployment = await api.get(DEPLOYMENTS, owner.deployment);
+  if (owner?.rolled === undefined || (owner.askedMs ?? 0) >= sinceMs) return;
+  const { kind, ref } = owner.rolled;
+  const rolledKind = (kind === "Deployment" ? DEPLOYMENTS : STATEFUL_SETS) as Kind<Rolled>;
+  const rolled = await api.get(rolledKind, ref);
   const nowMs = clock.nowMs();
-  if (restartedMs(deployment) < Math.floor(sinceMs / SECOND_MS) * SECOND_MS) {
+  if (restartedMs(rolled) < Math.floor(sinceMs / SECOND_MS) * SECOND_MS) {
     const annotations = { [RESTARTED_ANNOTATION]: formatTime(nowMs) };
-    const { resourceVersion } = deployment.metadata;
+    const { resourceVersion } = rolled.metadata;
     const body = { metadata: { resourceVersion }, spec: { template: { metadata: { annotations } } } };
-    await api.patch(DEPLOYMENTS, owner.deployment, { type: "merge", body });
-    const message = `Deployment ${keyOf(deployment)} brings up a successor before pod ${keyOf(pod)} leaves its node`;
+    await api.patch(rolledKind, ref, { type: "merge", body });
+    const what = kind === "Deployment" ? "brings up a successor before" : "is restarted, so that";
+    const message = `${kind} ${keyOf(rolled)} ${what} pod ${keyOf(pod)} leaves its node`;
     events.record({ object: pod, type: "Normal", reason: "SurgeStarted", message });
-    log.info("restarting a deployment to move a pod", { Deployment: keyOf(deployment), Pod: keyOf(pod) });
+    log.info("restarting a workload to move a pod", { [kind]: keyOf(rolled), Pod: keyOf(pod) });
   }
   owner.askedMs = nowMs;
 }
@@ -113,9 +119,11 @@ function wishes({ mirror }: Needs, pod: Pod): boolean {
 
 function surges(needs: Needs, pod: Pod, budgets: BudgetIndex): boolean {
   const owner = ownerOf(needs, pod);
-  if (owner?.deployment === undefined || needs.clock.nowMs() < (owner.failedUntilMs ?? 0)) return false;
-  if (owner.replicas !== 1 && !isBlockedForGood(pod, budgets)) return false;
-  const problem = owner.problem ?? volumeProblem(needs, pod);
+  if (owner?.rolled === undefined || needs.clock.nowMs() < (owner.failedUntilMs ?? 0)) return false;
+  // An eviction does as much for a StatefulSet's pod as a restart, where it is allowed.
+  const isStateful = owner.rolled.kind === "StatefulSet";
+  if ((isStateful || owner.replicas !== 1) && !isBlockedForGood(pod, budgets)) return false;
+  const problem = owner.problem ?? (isStateful ? undefined : volumeProblem(needs, pod));
   if (problem === undefined) return true;
   const message = `No successor can be brought up before the pod leaves its node: ${problem}`;
   needs.events.record({ object: pod, type: "Warning", reason: "SurgeImpossible", message });
@@ -140,7 +148,8 @@ function ownerOf({ memory }: Needs, pod: Pod): SurgeOwner | undefined {
 }
 
 function ownerKey(pod: Pod): string {
-  return `${pod.metadata.namespace ?? ""}/${replicaSetOf(pod)?.name ?? ""}`;
+  const owner = rolledOwnerOf(pod);
+  return `${pod.metadata.namespace ?? ""}/${owner?.kind}/${owner?.name}`;
 }
 
 /** Those of which nothing recent is known. What cannot be read keeps what was known of it. */
@@ -153,30 +162,35 @@ async function readOwners(needs: Needs, pods: readonly Pod[]): Promise<void> {
   const results = await Promise.allSettled(stale.slice(0, READS_MAX).map(([, pod]) => readOwner(needs, pod)));
   results.forEach((result, i) => {
     const key = stale[i]?.[0] ?? "";
-    if (result.status === "rejected")
-      log.debug("a pod's owner cannot be read", { ReplicaSet: key, error: result.reason });
+    if (result.status === "rejected") log.debug("a pod's owner cannot be read", { owner: key, error: result.reason });
     else memory.surgeOwners.set(key, { ...memory.surgeOwners.get(key), ...result.value, readMs: nowMs });
   });
 }
 
 async function readOwner({ api }: Needs, pod: Pod): Promise<Omit<SurgeOwner, "readMs">> {
   const namespace = pod.metadata.namespace ?? "";
+  const { kind, name = "" } = rolledOwnerOf(pod) ?? {};
   try {
-    const set = await api.get(REPLICA_SETS, { name: replicaSetOf(pod)?.name ?? "", namespace });
-    const owner = set.metadata.ownerReferences?.find(
-      ({ kind, controller }) => kind === "Deployment" && controller === true,
-    );
+    if (kind === "StatefulSet") {
+      const set = await api.get(STATEFUL_SETS, { name, namespace });
+      return known({ ...set, kind }, { name, namespace }, restartProblem(set));
+    }
+    const set = await api.get(REPLICA_SETS, { name, namespace });
+    const owner = set.metadata.ownerReferences?.find((one) => one.kind === "Deployment" && one.controller === true);
     if (owner === undefined) return { replicas: 0 };
-    const deployment = await api.get(DEPLOYMENTS, { name: owner.name, namespace });
-    const problem = surgeProblem(deployment);
     const ref = { name: owner.name, namespace };
-    return { deployment: ref, replicas: deployment.spec.replicas ?? 1, ...(problem === undefined ? {} : { problem }) };
+    const deployment = await api.get(DEPLOYMENTS, ref);
+    return known({ ...deployment, kind: "Deployment" }, ref, surgeProblem(deployment));
   } catch (error) {
     if (isNotFound(error)) return { replicas: 0 };
     throw error;
   }
 }
 
-function restartedMs({ spec }: Deployment): number {
-  return parseTime(spec.template.metadata?.annotations?.[RESTARTED_ANNOTATION] ?? "") ?? 0;
+function known({ kind, spec }: Rolled, ref: Ref, problem: string | undefined): Omit<SurgeOwner, "readMs"> {
+  return { rolled: { kind, ref }, replicas: spec.replicas ?? 1, ...(problem === undefined ? {} : { problem }) };
+}
+
+function restartedMs({ spec }: Rolled): number {
+  return parseTime(spec.template?.metadata?.annotations?.[RESTARTED_ANNOTATION] ?? "") ?? 0;
 }

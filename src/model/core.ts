@@ -211,7 +211,12 @@ export type StatefulSet = {
   apiVersion: "apps/v1";
   kind: "StatefulSet";
   metadata: ObjectMeta;
-  spec: { selector: LabelSelector };
+  spec: {
+    selector: LabelSelector;
+    replicas?: number;
+    updateStrategy?: { type?: string; rollingUpdate?: { partition?: number } };
+    template?: { metadata?: Partial<ObjectMeta> };
+  };
 };
 
 export type PodDisruptionBudget = {

@@ -1,5 +1,5 @@
 import { parseTime } from "../base/time.ts";
-import type { Pod } from "./core.ts";
+import type { Node, Pod } from "./core.ts";
 import { parseDurationNanos } from "./duration.ts";
 import { DO_NOT_DISRUPT_ANNOTATION } from "./labels.ts";
 import type { OwnerReference } from "./object.ts";
@@ -77,25 +77,35 @@ export function hasResourceClaims({ spec }: Pick<Pod, "spec">): boolean {
   );
 }
 
-/** What the do-not-disrupt annotation of a pod says at this moment. */
+/** What a do-not-disrupt annotation says at this moment. */
 export type DoNotDisrupt =
   | { kind: "none" }
   | { kind: "always" }
   | { kind: "until"; untilMs: number }
-  /** A duration that runs from the start of a pod which has not started yet. */
+  /** A duration that runs from the start of what has not started yet. */
   | { kind: "not-started" }
   | { kind: "elapsed"; untilMs: number }
   | { kind: "invalid"; problem: string };
 
 /** "true", or a positive duration from the pod's start; anything else protects nothing and is said so. */
 export function doNotDisrupt(pod: Pod, nowMs: number): DoNotDisrupt {
-  const written = pod.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION];
+  return readDoNotDisrupt(pod, pod.status?.startTime, nowMs);
+}
+
+/** The same of a node, from its creation. "false" is how people take it back. */
+export function nodeDoNotDisrupt(node: Node, nowMs: number): DoNotDisrupt {
+  if (node.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] === "false") return { kind: "none" };
+  return readDoNotDisrupt(node, node.metadata.creationTimestamp, nowMs);
+}
+
+function readDoNotDisrupt({ metadata }: Pod | Node, startTime: string | undefined, nowMs: number): DoNotDisrupt {
+  const written = metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION];
   if (written === undefined) return { kind: "none" };
   if (written === "true") return { kind: "always" };
   const nanos = parseDurationNanos(written);
   if (nanos === undefined) return { kind: "invalid", problem: `"${written}" is neither "true" nor a duration` };
   if (nanos <= 0n) return { kind: "invalid", problem: `duration "${written}" is not positive` };
-  const startMs = parseTime(pod.status?.startTime ?? "");
+  const startMs = parseTime(startTime ?? "");
   if (startMs === undefined) return { kind: "not-started" };
   const untilMs = startMs + Number(nanos / 1_000_000n);
   return nowMs < untilMs ? { kind: "until", untilMs } : { kind: "elapsed", untilMs };

@@ -1,20 +1,33 @@
-import type { Deployment, Pod } from "./core.ts";
+import type { Deployment, Pod, StatefulSet } from "./core.ts";
 import { SURGE_ANNOTATION } from "./labels.ts";
 import type { OwnerReference } from "./object.ts";
 import { scaledValue } from "./percent.ts";
 import { isActive } from "./pod-predicates.ts";
 import type { NodePool } from "./resources/node-pool.ts";
 
-/** Whether the pod's successor is to be brought up before the pod leaves its node: as the pod says, else as its NodePool. */
+/** Whether the pod is to be moved by its owner's rollout instead of an eviction: as the pod says, else as its NodePool. */
 export function optsForSurge(pod: Pod, pool: NodePool | undefined): boolean {
   const wish = pod.metadata.annotations?.[SURGE_ANNOTATION] ?? pool?.metadata.annotations?.[SURGE_ANNOTATION];
-  return wish === "true" && isActive(pod) && replicaSetOf(pod) !== undefined;
+  return wish === "true" && isActive(pod) && rolledOwnerOf(pod) !== undefined;
 }
 
-export function replicaSetOf({ metadata }: Pod): OwnerReference | undefined {
+/** The ReplicaSet or StatefulSet that the pod belongs to. */
+export function rolledOwnerOf({ metadata }: Pod): OwnerReference | undefined {
+  const kinds = ["ReplicaSet", "StatefulSet"];
   return metadata.ownerReferences?.find(
-    ({ apiVersion, kind, controller }) => apiVersion === "apps/v1" && kind === "ReplicaSet" && controller === true,
+    ({ apiVersion, kind, controller }) => apiVersion === "apps/v1" && kinds.includes(kind) && controller === true,
   );
+}
+
+/**
+ * Why the StatefulSet cannot move its pods by a rollout, in words; undefined: it can. Its pods have names and volumes of
+ * their own, so that each ends before its successor begins.
+ */
+export function restartProblem({ spec, metadata }: StatefulSet): string | undefined {
+  const name = `StatefulSet ${metadata.namespace}/${metadata.name}`;
+  if (spec.updateStrategy?.type === "OnDelete") return `${name} has the update strategy OnDelete`;
+  if ((spec.updateStrategy?.rollingUpdate?.partition ?? 0) > 0) return `${name} rolls out in part only (partition)`;
+  return undefined;
 }
 
 /**

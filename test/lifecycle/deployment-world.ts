@@ -5,7 +5,7 @@ import { NODE_POOL_LABEL } from "../../src/model/labels.ts";
 import type { Draft } from "../../src/model/object.ts";
 import type { NodePool } from "../../src/model/resources/node-pool.ts";
 import { NO_FAULTS } from "../../src/simulation/faults/fault-mix.ts";
-import { DEPLOYMENTS, type Deployment } from "../../src/simulation/workloads/kinds.ts";
+import { DEPLOYMENTS, type Deployment, STATEFUL_SETS, type StatefulSet } from "../../src/simulation/workloads/kinds.ts";
 import type { World } from "../../src/simulation/world/world.ts";
 import { type WorldOptions, worldOf } from "../simulated-world.ts";
 
@@ -87,12 +87,34 @@ export class DeploymentWorld {
       },
     };
     await this.api.create(DEPLOYMENTS, deployment as unknown as Draft<Deployment>);
-    if (budget === undefined) return;
+    if (budget !== undefined) await this.#addBudget(name, budget);
+  }
+
+  /** A StatefulSet without volumes. */
+  async addStatefulSet(name: string, { annotations = {}, budget }: Wanted): Promise<void> {
+    const labels = { app: name };
+    const containers = [{ name: "main", image: "main", resources: { requests: { cpu: "1" } } }];
+    const set = {
+      apiVersion: "apps/v1",
+      kind: "StatefulSet",
+      metadata: { name, namespace: "default" },
+      spec: {
+        replicas: 1,
+        serviceName: name,
+        selector: { matchLabels: labels },
+        template: { metadata: { labels, annotations }, spec: { containers } },
+      },
+    };
+    await this.api.create(STATEFUL_SETS, set as unknown as Draft<StatefulSet>);
+    if (budget !== undefined) await this.#addBudget(name, budget);
+  }
+
+  async #addBudget(name: string, budget: Record<string, unknown>): Promise<void> {
     await this.api.create(POD_DISRUPTION_BUDGETS, {
       apiVersion: "policy/v1",
       kind: "PodDisruptionBudget",
       metadata: { name, namespace: "default" },
-      spec: { selector: { matchLabels: labels }, ...budget },
+      spec: { selector: { matchLabels: { app: name } }, ...budget },
     });
   }
 

@@ -137,6 +137,30 @@ describe("a single replica", () => {
     assert.ok(leastReady() >= 2);
   });
 
+  it("of a StatefulSet that a budget keeps starts anew where its place is ready, and is missing for no longer", async () => {
+    world = new DeploymentWorld();
+    await world.addPool();
+    await world.addStatefulSet("db", { ...KEPT, annotations: SURGE });
+    await world.pass(120);
+    const node = world.nodes()[0]?.metadata.name ?? "";
+    assert.equal(world.pods("db")[0]?.spec.nodeName, node);
+    let missingSinceMs: number | undefined;
+    let missingMs = 0;
+    world.world.cluster.state.of(PODS).onChange(() => {
+      const nowMs = world.world.clock.nowMs();
+      const isThereNow = world.pods("db").some((pod) => isReady(pod) && !isTerminating(pod));
+      if (isThereNow && missingSinceMs !== undefined) missingMs = Math.max(missingMs, nowMs - missingSinceMs);
+      missingSinceMs = isThereNow ? undefined : (missingSinceMs ?? nowMs);
+    });
+    await world.changeTemplate();
+    await world.pass(900);
+    assert.equal(isThere(node), false);
+    assert.deepEqual(world.pods("db").map(isReady), [true]);
+    // Its grace period and its start, without the minute that a node takes.
+    assert.ok(missingMs > 0 && missingMs < 45_000, `missing for ${missingMs} ms`);
+    assert.deepEqual(world.world.violations(), []);
+  });
+
   for (const seed of [2, 5, 9]) {
     it(`is never missing, whatever fails meanwhile [SEED=${seed}]`, async () => {
       const faults = { refused: 0.04, conflict: 0.05, lostReply: 0.05, lateEvent: 0.05, lateEventMaxMs: 3_000 };

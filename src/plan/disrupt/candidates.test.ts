@@ -152,14 +152,20 @@ describe("a node may be disrupted by choice", () => {
     });
   }
 
-  for (const { value, goes } of [
+  const wishes: { value: string; goes: boolean; ageMs?: number }[] = [
     { value: "true", goes: false },
     { value: "false", goes: true },
-    { value: "1h", goes: true },
-  ]) {
-    it(`the node's own annotation says ${value}: ${goes ? "yes" : "no"}`, () => {
+    { value: "1h", goes: false },
+    { value: "1h", goes: true, ageMs: 61 * MINUTE },
+    { value: "-1h", goes: true },
+    { value: "soon", goes: true },
+  ];
+  for (const { value, goes, ageMs = 0 } of wishes) {
+    it(`the node's own annotation says ${value}, it is ${ageMs / MINUTE} minutes old: ${goes ? "yes" : "no"}`, () => {
       const [machine, claim] = node({ name: "n", pool: "default" }) as [KubeObject, NodeClaim];
-      const noted = { ...machine, metadata: { ...machine.metadata, annotations: { [PROTECTED]: value } } };
+      const creationTimestamp = formatTime(NOW - ageMs);
+      const annotations = { [PROTECTED]: value };
+      const noted = { ...machine, metadata: { ...machine.metadata, creationTimestamp, annotations } };
       const { candidates } = findCandidates(clusterOf({ objects: [nodePool(), noted, claim] }), new Set());
       assert.equal(candidates.length, goes ? 1 : 0);
     });

@@ -1,7 +1,8 @@
+import { formatTime } from "../../base/time.ts";
 import type { Node, Pod } from "../../model/core.ts";
 import { DO_NOT_DISRUPT_ANNOTATION, REPLACEMENT_ANNOTATION } from "../../model/labels.ts";
 import { budgetIndexOf } from "../../model/pod-disruption-budgets.ts";
-import { isActive } from "../../model/pod-predicates.ts";
+import { isActive, nodeDoNotDisrupt } from "../../model/pod-predicates.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
 import type { NodePool } from "../../model/resources/node-pool.ts";
 import type { Snapshot, StateNode } from "../../snapshot/snapshot.ts";
@@ -104,8 +105,10 @@ function judgeNode(
   if (expected.has(state.name) || expected.has(claim.metadata.name)) {
     return { code: "Nominated", reason: "Node is expected to receive pending pods" };
   }
-  if (node.metadata.annotations?.[DO_NOT_DISRUPT_ANNOTATION] === "true") {
-    return { code: "DoNotDisruptNode", reason: `Node has the annotation "${DO_NOT_DISRUPT_ANNOTATION}"` };
+  const wish = nodeDoNotDisrupt(node, snapshot.nowMs);
+  if (wish.kind === "always" || wish.kind === "until") {
+    const until = wish.kind === "until" ? ` until ${formatTime(wish.untilMs)}` : "";
+    return { code: "DoNotDisruptNode", reason: `Node has the annotation "${DO_NOT_DISRUPT_ANNOTATION}"${until}` };
   }
   if (nodePool === undefined) return { code: "NoNodePoolLabel", reason: "Node has no NodePool label" };
   const pool = snapshot.view.nodePools.get(nodePool);

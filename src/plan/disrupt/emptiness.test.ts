@@ -228,6 +228,17 @@ describe("emptiness: which node goes", () => {
       goes: true,
     },
     {
+      given: "the node asks for a duration that is not over",
+      objects: [
+        pool(),
+        ...nodePair("n", {
+          node: (n) => Object.assign(n.metadata, { annotations: { "karpenter.sh/do-not-disrupt": "90000h" } }),
+        }),
+      ],
+      goes: false,
+      block: "DoNotDisruptNode",
+    },
+    {
       given: "marked already",
       objects: [pool(), ...nodePair("n")],
       memory: { markedForDeletion: new Set(["claim-n"]) },

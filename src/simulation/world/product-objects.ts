@@ -153,7 +153,7 @@ function clusterRules(): unknown[] {
     rule("", ["pods"], ["delete"]),
     rule("", ["events"], ["create", "patch"]),
     rule("apps", ["daemonsets", "deployments", "replicasets", "statefulsets"], read),
-    rule("apps", ["deployments"], ["patch"]),
+    rule("apps", ["deployments", "statefulsets"], ["patch"]),
     rule("policy", ["poddisruptionbudgets"], read),
     rule("storage.k8s.io", ["storageclasses", "csinodes", "volumeattachments"], read),
   ];
