@@ -56,7 +56,7 @@ const REASONS: readonly [reason: string, fits: (code: string, message: string) =
   ["AMINotFound", (code) => code === "InvalidAMIID.NotFound"],
   ["RequestLimitExceeded", (code) => code === "RequestLimitExceeded"],
   ["InternalError", (code) => code === "InternalError" || code === "InternalFailure"],
-  ["FreeTierEligible", (_, text) => /free tier/i.test(text)],
+  ["FreeTierIneligible", (_, text) => /free tier/i.test(text)],
   ["FleetQuotaExceeded", (code) => code === "MaxFleetCountExceeded"],
   ["AccountPendingVerification", (code) => code === "PendingVerification"],
   ["SpotQuotaExceeded", (code) => code === "MaxSpotInstanceCountExceeded"],

@@ -453,6 +453,7 @@ describe("errors of a launch", () => {
     ["InvalidAMIID.NotFound", "", false, "AMINotFound"],
     ["RequestLimitExceeded", "", false, "RequestLimitExceeded"],
     ["Whatever", "", false, "LaunchFailed"],
+    ["InvalidParameterCombination", "not eligible for Free Tier", false, "FreeTierIneligible"],
   ];
   for (const [code, message, capacity, reason] of rows) {
     it(`${code} ${message}: ${capacity ? "no capacity" : "to be mended"}, ${reason}`, () => {
