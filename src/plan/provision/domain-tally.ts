@@ -1,3 +1,4 @@
+import { fits } from "../../model/resources.ts";
 import { untoleratedHardTaint } from "../../model/taints.ts";
 import { requiredTerms } from "../fit/levels.ts";
 import type { TopologyRule } from "../fit/topology-rules.ts";
@@ -153,16 +154,19 @@ export class DomainTally {
     return [...(this.#eligible[rule]?.values() ?? [])].every((domains) => domains.includes(value));
   }
 
-  /** Kinds of which some type would hold a pod, limits and volumes aside. */
+  /** Kinds of which some type would hold a pod: daemons, ports, limits and volumes aside, and whoever must share its host. */
   #kindsFor(one: DealClass): readonly number[] {
     const { kinds, kindTypes, pools, table } = this.#facts;
-    const need = one.reach.need;
     return kinds.flatMap(({ pool, meets }, k) => {
-      const fits = one.parts.every(({ sample }) => {
-        if (untoleratedHardTaint(pools[pool]?.taints ?? [], sample.spec.tolerations) !== undefined) return false;
+      const { taints = [], types = [] } = pools[pool] ?? {};
+      const isOpen = one.parts.every(({ sample }) => {
+        if (untoleratedHardTaint(taints, sample.spec.tolerations) !== undefined) return false;
         return requiredTerms(sample.spec).some((term) => meets[table.add(term)] === 1);
       });
-      return fits && (kindTypes[k] ?? []).some(({ room }) => need.every((n, d) => n <= (room[d] ?? 0))) ? [k] : [];
+      if (!isOpen) return [];
+      const isLarge = (type: number): boolean =>
+        one.parts.some(({ requests }) => fits(requests, types[type]?.allocatable ?? {}));
+      return (kindTypes[k] ?? []).some(({ type }) => isLarge(type)) ? [k] : [];
     });
   }
 

@@ -240,6 +240,17 @@ describe("affinity over hosts", () => {
     assert.deepEqual(perZone(plan), { "zone-a": 3 });
   });
 
+  it("counts a zone in which one of the pods fits, though not all together", () => {
+    const offerings = (zone: string) => [{ zone, price: 0.1 }];
+    const types = [
+      instanceType({ name: "small", cpu: 2, memory: 4, offerings: offerings("zone-a") }),
+      instanceType({ name: "large", cpu: 8, memory: 16, offerings: offerings("zone-b") }),
+    ];
+    const together = { cpu: 1, ...web, ...near(HOSTNAME_LABEL), ...spread() };
+    const plan = planProvisioning(clusterOf({ types, objects: [nodePool(), pods(3, { name: "p", ...together })] }));
+    assert.equal(plan.unschedulable.length, 3);
+  });
+
   it("waits for nobody who fits nowhere", () => {
     const huge = pod({ name: "huge", memory: "999Gi", ...web });
     const plan = planOf([nodePool(), huge, pod({ name: "p", ...web, ...near(HOSTNAME_LABEL) })]);
