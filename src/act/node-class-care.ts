@@ -102,9 +102,15 @@ function withFindings(
   return next;
 }
 
-/** The algorithm of the hash has changed: claims get the new one, but for those that had drifted by the old. */
+/**
+ * The algorithm of the hash has changed: claims get the new one, but for those that had drifted by the old, whether that
+ * was noted already or not.
+ */
 async function migrateClaims(needs: Needs, care: NodeClassCare, nodeClass: NodeClass): Promise<void> {
   const { annotation, hash, versionAnnotation, version } = care.hash(nodeClass);
+  const { annotations: ofClass = {} } = nodeClass.metadata;
+  const hadChanged = ({ metadata: { annotations: own = {} } }: NodeClaim): boolean =>
+    own[versionAnnotation] === ofClass[versionAnnotation] && own[annotation] !== ofClass[annotation];
   const claims = claimsOf(needs, nodeClass).filter(
     ({ metadata }) =>
       metadata.annotations?.[versionAnnotation] !== undefined && metadata.annotations[versionAnnotation] !== version,
@@ -118,7 +124,7 @@ async function migrateClaims(needs: Needs, care: NodeClassCare, nodeClass: NodeC
           annotations: {
             ...claim.metadata.annotations,
             [versionAnnotation]: version,
-            ...(isTrue(claim, "Drifted") ? {} : { [annotation]: hash }),
+            ...(isTrue(claim, "Drifted") || hadChanged(claim) ? {} : { [annotation]: hash }),
           },
         },
       }),

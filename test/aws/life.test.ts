@@ -115,4 +115,33 @@ describe("nodes of EC2", () => {
       assert.ok(world.alive().every(({ data }) => data.monitoring.enabled));
     }),
   );
+
+  for (const [what, ofClaim, isKept] of [
+    ["stay when an older version's hash is taken over", "1", true],
+    ["are replaced when they had drifted by it already", "2", false],
+  ] as const) {
+    it(
+      what,
+      inWorld(async (world) => {
+        const hash = "karpenter.k8s.aws/ec2nodeclass-hash";
+        const annotated = (value: string) => ({
+          metadata: { annotations: { [hash]: value, [`${hash}-version`]: "v5" } },
+        });
+        await world.nodeClass();
+        await world.pool();
+        await world.deploy(1);
+        await world.podsRun(1);
+        const { api } = world.playground;
+        const { name } = world.claims()[0]!.metadata;
+        await api.patch(NODE_CLAIMS, { name }, { type: "merge", body: annotated(ofClaim) });
+        await api.patch(EC2_NODE_CLASSES, { name: "default" }, { type: "merge", body: annotated("1") });
+        await world.clock.runFor(10 * MINUTE_MS);
+        assert.equal(world.claims().length, 1);
+        const { metadata } = world.claims()[0]!;
+        assert.equal(metadata.name === name, isKept);
+        assert.equal(metadata.annotations?.[`${hash}-version`], "v6");
+        assert.equal(metadata.annotations?.[hash], world.classOf()?.metadata.annotations?.[hash]);
+      }),
+    );
+  }
 });
