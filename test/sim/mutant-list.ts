@@ -95,8 +95,8 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: "src/act/disruption-mark.ts",
-        from: "left.push(release(needs, claim, node));",
-        to: 'if (name === "") left.push(release(needs, claim, node));',
+        from: "left.push(release(needs, claim,",
+        to: 'if (name === "") left.push(release(needs, claim,',
       },
     ],
   },
