@@ -32,6 +32,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "print the CustomResourceDefinitions",
     run: async (args, io) => (await import("./crds.ts")).crdsCommand(args, io),
   },
+  policy: {
+    summary: "print the IAM policies that a cluster needs",
+    run: async (args, io) => (await import("./policy.ts")).policyCommand(args, io),
+  },
   controller: {
     summary: "run the controller against a cluster (what the chart starts)",
     run: async (args, io) => (await import("../controller/controller.ts")).controllerCommand(args, io),

@@ -23,7 +23,8 @@ export function errorOfEvent(object: unknown): ApiError {
 }
 
 function withRetryAfter(status: Status, code: number, retryAfterSeconds: number | undefined): Status {
-  const whole = { ...status, code: status.code > 0 ? status.code : code };
+  // A server need not give a reason.
+  const whole = { ...status, reason: status.reason ?? "", code: status.code > 0 ? status.code : code };
   if (retryAfterSeconds === undefined || whole.details?.retryAfterSeconds !== undefined) return whole;
   return { ...whole, details: { ...whole.details, retryAfterSeconds } };
 }

@@ -44,14 +44,14 @@ export const readCases: readonly Case[] = [
     async run({ api, namespace }) {
       const ref = { name: "a", namespace };
       const object = { apiVersion: "nothing.example.com/v1", kind: "Nothing", metadata: { name: "a", namespace } };
-      for (const promise of [
-        api.get(NO_SUCH_KIND, ref),
-        api.list(NO_SUCH_KIND),
-        api.create(NO_SUCH_KIND, object),
-        api.patch(NO_SUCH_KIND, ref, { type: "merge", body: {} }),
-        api.delete(NO_SUCH_KIND, ref),
+      for (const ask of [
+        () => api.get(NO_SUCH_KIND, ref),
+        () => api.list(NO_SUCH_KIND),
+        () => api.create(NO_SUCH_KIND, object),
+        () => api.patch(NO_SUCH_KIND, ref, { type: "merge", body: {} }),
+        () => api.delete(NO_SUCH_KIND, ref),
       ]) {
-        await refusalOf(promise, { code: 404, reason: "NotFound" });
+        await refusalOf(ask(), { code: 404, reason: "NotFound" });
       }
     },
   },

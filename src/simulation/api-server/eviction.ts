@@ -55,7 +55,7 @@ function spendBudget(write: Write, pod: RawObject, isDryRun: boolean): void {
   if (budgets.length > 1) {
     throw refusal(
       500,
-      "InternalError",
+      "",
       "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
       {},
     );
