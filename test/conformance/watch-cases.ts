@@ -170,13 +170,13 @@ export const watchCases: readonly Case[] = [
     async run(side) {
       const { api, namespace, passTime } = side;
       const { resourceVersion } = await api.list(CONFIG_MAPS, { namespace });
-      const seen = watched(api, CONFIG_MAPS, { namespace, resourceVersion, timeoutMs: 3_000 });
+      const seen = watched(api, CONFIG_MAPS, { namespace, resourceVersion, timeoutMs: 10_000 });
       await api.create(CONFIG_MAPS, configMap(side, "a"));
       await seen.atLeast(1);
-      await passTime(2_000);
+      await passTime(3_000);
       await api.create(CONFIG_MAPS, configMap(side, "b"));
       await seen.atLeast(2);
-      await passTime(1_500);
+      await passTime(8_000);
       assert.deepEqual(await seen.watch.ended, { reason: "closed" });
     },
   },

@@ -32,6 +32,7 @@ export const GOOD: readonly Row[] = [
   ["NodePool", REQ, one("a", "In", ["value that only the controller refuses"])],
   ["NodePool", REQ, many(100, (i) => ({ key: `k${i}`, operator: "Exists" }))],
   ["NodePool", "spec.weight", 1],
+  ["EC2NodeClass", "spec.ipPrefixCount", 2 ** 40],
   ["NodePool", "spec.weight", 100],
   ["NodePool", "spec.limits", { cpu: 1000, memory: "1000Gi", nodes: "5", "nvidia.com/gpu": "2" }],
   ["NodePool", "spec.limits", {}],
@@ -268,7 +269,12 @@ export const BAD: BadRow[] = [
   ["NodePool", REQ, one("a", "Gt", ["-1"]), /zero or more/],
   ["NodePool", REQ, one("a", "Lt", ["1", "2"]), /zero or more/],
   ["NodePool", REQ, one("a", "Gte", []), /zero or more/],
-  ["NodePool", REQ, one("a", "Lte", ["x"]), /cannot convert to int evaluating rule: .*zero or more/],
+  [
+    "NodePool",
+    REQ,
+    one("a", "Lte", ["x"]),
+    /type conversion error from 'string' to 'int' evaluating rule: .*zero or more/,
+  ],
   ["NodePool", REQ, one("a", "In", ["x"], 2), /minValues/],
   ["NodePool", REQ, one("a", "In", ["x"], 51), /less than or equal to 50/],
   ["NodePool", REQ, one("a", "Near", ["x"]), /Unsupported value: "Near"/],
@@ -355,7 +361,7 @@ export const BAD: BadRow[] = [
   ],
   ["EC2NodeClass", "spec.amiSelectorTerms", ami({ tags: { a: "" } }), /tag keys and values may not be empty/],
   ["EC2NodeClass", "spec.subnetSelectorTerms", [], /at least one term/],
-  ["EC2NodeClass", "spec.subnetSelectorTerms", null, /must be of type array: "null"/],
+  ["EC2NodeClass", "spec.subnetSelectorTerms", null, /spec\.subnetSelectorTerms: Required value/],
   ["EC2NodeClass", "spec.subnetSelectorTerms", [{ tags: { a: "b" } }, {}], /each term needs one of 'tags', 'id'/],
   ["EC2NodeClass", "spec.subnetSelectorTerms", [{ id: "subnet-1", tags: { a: "b" } }], /'id' stands alone/],
   ["EC2NodeClass", "spec.subnetSelectorTerms", [{ id: "net-1" }], /should match/],
@@ -451,7 +457,6 @@ export const BAD: BadRow[] = [
   ["EC2NodeClass", "spec.connectionTracking", { udpStreamTimeout: 181 }, /less than or equal to 180/],
   ["EC2NodeClass", "spec.connectionTracking", { udpTimeout: 61 }, /less than or equal to 60/],
   ["EC2NodeClass", "spec.cpuOptions.nestedVirtualization", "on", /Unsupported value: "on"/],
-  ["EC2NodeClass", "spec.ipPrefixCount", 2 ** 40, /must be of type int32/],
 ];
 
 // A NodeClaim has the requirements and the reference of its pool's template, but for the pool's own label.

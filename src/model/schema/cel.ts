@@ -265,5 +265,7 @@ function compiled(expression: string): ParseResult {
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { summary } = error as { summary?: unknown };
-  return typeof summary === "string" ? summary : (error.message.split("\n", 1)[0] ?? error.name);
+  const text = typeof summary === "string" ? summary : (error.message.split("\n", 1)[0] ?? error.name);
+  // In the words of the API server's own evaluator.
+  return /cannot convert to int/.test(text) ? "type conversion error from 'string' to 'int'" : text;
 }

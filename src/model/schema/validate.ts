@@ -41,7 +41,7 @@ function compile(schema: Schema): Check {
   return (value, path, errors) => {
     if (value === null && schema.nullable === true) return;
     const actual = typeOf(value);
-    if (!isAllowedType(schema, actual, value)) {
+    if (!isAllowedType(schema, actual)) {
       errors.push(typeMismatch(schema, actual, path));
       return;
     }
@@ -59,21 +59,18 @@ function typeOf(value: unknown): JsonType {
   return typeof value as JsonType;
 }
 
-const INT32_MAX = 2 ** 31 - 1;
-
-function isAllowedType(schema: Schema, actual: JsonType, value: unknown): boolean {
+/** The API server does not look at the formats of numbers. */
+function isAllowedType(schema: Schema, actual: JsonType): boolean {
   if (schema["x-kubernetes-int-or-string"] === true) return actual === "integer" || actual === "string";
   const wanted = schema.type;
   if (wanted === undefined) return true;
   if (wanted === "number") return actual === "integer" || actual === "number";
-  if (wanted !== actual) return false;
-  return schema.format !== "int32" || Math.abs(value as number) <= INT32_MAX;
+  return wanted === actual;
 }
 
 function typeMismatch(schema: Schema, actual: JsonType, path: string): FieldError {
   const wanted = schema["x-kubernetes-int-or-string"] === true ? "integer,string" : schema.type;
-  const name = wanted === actual ? schema.format : wanted;
-  return typeInvalid(path, actual, `${inBody(path)}must be of type ${name}: ${JSON.stringify(actual)}`);
+  return typeInvalid(path, actual, `${inBody(path)}must be of type ${wanted}: ${JSON.stringify(actual)}`);
 }
 
 /** Texts of the validator name the field once more. */
@@ -143,7 +140,7 @@ function shown(value: unknown): unknown {
 }
 
 function objectChecks(schema: Schema): Check[] {
-  const { required: names = [], minProperties, maxProperties } = schema;
+  const { required: names = [], properties = {}, minProperties, maxProperties } = schema;
   const list: Check[] = [];
   if (minProperties !== undefined) {
     list.push((value, path, errors) => {
@@ -162,20 +159,29 @@ function objectChecks(schema: Schema): Check[] {
   if (names.length > 0) {
     list.push((value, path, errors) => {
       for (const name of names) {
-        if (!Object.hasOwn(value as JsonObject, name)) errors.push(required(childPath(path, name)));
+        if (isMissing(value as JsonObject, name, properties[name])) errors.push(required(childPath(path, name)));
       }
     });
   }
   return list;
 }
 
-function propertiesCheck({ properties = {}, additionalProperties }: Schema): Check {
+/** A null where none may be is nothing. */
+function isMissing(object: JsonObject, name: string, property: Schema | undefined): boolean {
+  return (
+    !Object.hasOwn(object, name) || (object[name] === null && property !== undefined && property.nullable !== true)
+  );
+}
+
+function propertiesCheck({ properties = {}, additionalProperties, required: names = [] }: Schema): Check {
+  const needed = new Set(names);
   const declared = new Map(Object.entries(properties).map(([name, property]) => [name, checkOf(property)]));
   const other = isJsonObject(additionalProperties) ? checkOf(additionalProperties as Schema) : undefined;
   return (value, path, errors) => {
     const object = value as JsonObject;
     for (const name of Object.keys(object)) {
       const check = declared.get(name) ?? other;
+      if (needed.has(name) && isMissing(object, name, properties[name])) continue;
       if (check !== undefined) check(object[name], childPath(path, name), errors);
     }
   };
