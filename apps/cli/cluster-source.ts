@@ -1,10 +1,12 @@
 import { resolve } from "node:path";
 import { UserError } from "../../src/base/errors.ts";
 import { formatTime } from "../../src/base/time.ts";
-import type { InstanceType } from "../../src/model/instance-type.ts";
+import type { InstanceType, Offering } from "../../src/model/instance-type.ts";
 import type { Kind } from "../../src/model/kinds.ts";
 import { REGION_LABEL } from "../../src/model/labels.ts";
 import type { KubeObject } from "../../src/model/object.ts";
+import { readPriceFile } from "../../src/providers/aws/price-file.ts";
+import type { OwnPrices } from "../../src/providers/aws/pure/own-prices.ts";
 import { CATALOGUE_REGIONS } from "../../src/providers/ec2/catalogue.ts";
 import { catalogueInstanceTypes } from "../../src/providers/kwok/catalogue.ts";
 import { readInstanceTypesFile } from "../../src/providers/kwok/instance-types-file.ts";
@@ -13,7 +15,6 @@ import { momentFlag } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { readLive } from "./live-cluster.ts";
 import { readManifests } from "./manifests.ts";
-import { withOwnPrices } from "./price-file.ts";
 import { keptObject } from "./snapshot/kept-object.ts";
 import type { NotRead } from "./snapshot/snapshot-file.ts";
 import { SNAPSHOT_KINDS, VITAL_KINDS } from "./snapshot/snapshot-kinds.ts";
@@ -135,20 +136,20 @@ function regionOf(objects: readonly KubeObject[]): string {
 export const TYPE_FLAGS = {
   "instance-types": { type: "string" },
   region: { type: "string" },
-  prices: { type: "string" },
+  "price-file": { type: "string" },
   discount: { type: "string", multiple: true },
 } as const;
 
 export const TYPE_USAGE = `  --instance-types FILE    what can be bought, in the shape of the kwok provider's instance_types.json
   --region REGION          or else: what EC2 offers in a region, any of the ${CATALOGUE_REGIONS.length} commercial ones; default:
                            the nodes' own, or ${REGION_DEFAULT}
-  --prices FILE            your own prices: "m7g.large: 0.061" or "m7g.large: { on-demand: 0.061, spot: 0.02 }" a line
+  --price-file FILE        your own prices and discounts, as the controller takes them (docs/aws.md)
   --discount WHAT=N%       off every price of on-demand, spot, a family (m5), a type or a zone; may be repeated`;
 
 export type TypeFlags = {
   "instance-types"?: string | undefined;
   region?: string | undefined;
-  prices?: string | undefined;
+  "price-file"?: string | undefined;
   discount?: string[] | undefined;
 };
 
@@ -159,7 +160,7 @@ export function typesOf(
   objects: readonly KubeObject[],
   io: Pick<Io, "cwd">,
 ): readonly InstanceType[] {
-  const { region, "instance-types": file, prices, discount = [] } = flags;
+  const { region, "instance-types": file, "price-file": prices, discount = [] } = flags;
   if (file !== undefined && region !== undefined) {
     throw badFlag(command, "--region and --instance-types exclude each other");
   }
@@ -167,12 +168,27 @@ export function typesOf(
     file === undefined
       ? catalogueInstanceTypes(region ?? regionOf(objects))
       : readInstanceTypesFile(resolve(io.cwd, file));
-  const own = prices === undefined ? listed : withOwnPrices(listed, resolve(io.cwd, prices), prices);
+  const own = prices === undefined ? listed : withOwnPrices(listed, readPriceFile(resolve(io.cwd, prices), prices));
   const priceChanges = discount.map((text) => {
     if (/=\d+(\.\d+)?%$/.test(text)) return priceChange(text.replace("=", "=-"));
     throw badFlag(command, `--discount is "${text}", not as in "on-demand=12%"`);
   });
   return withLosses(own, { zones: [], spot: false, priceChanges });
+}
+
+function withOwnPrices(types: readonly InstanceType[], prices: OwnPrices): readonly InstanceType[] {
+  return types.map((type) => ({
+    ...type,
+    offerings: type.offerings.map((one) => ownOffering(type.name, one, prices)),
+  }));
+}
+
+/** A reservation is paid for, whatever else its type costs. */
+function ownOffering(type: string, offering: Offering, prices: OwnPrices): Offering {
+  const { capacityType, zone, priceUsdPerHour } = offering;
+  if (capacityType !== "on-demand" && capacityType !== "spot") return offering;
+  const own = prices.price({ type, capacityType, zone }, priceUsdPerHour) ?? priceUsdPerHour;
+  return { ...offering, priceUsdPerHour: own };
 }
 
 function badFlag(command: string, what: string): UserError {

@@ -24,10 +24,14 @@ describe("karpenter cost", () => {
   let cwd = "";
   before(async () => {
     cwd = await mkdtemp(join(tmpdir(), "cost-"));
-    await writeFile(join(cwd, "own.yaml"), "r6g.xlarge: { on-demand: 1, spot: 0.5 }\nm7i.xlarge: 2\n");
-    await writeFile(join(cwd, "unknown.yaml"), "r6g.enormous: 1\n");
-    await writeFile(join(cwd, "words.yaml"), "r6g.xlarge: cheap\n");
-    await writeFile(join(cwd, "kind.yaml"), "r6g.xlarge: { monthly: 7 }\n");
+    const rows = [
+      "{ instanceType: r6g.xlarge, capacityType: spot, usdPerHour: 0.5 }",
+      "{ instanceType: r6g.xlarge, usdPerHour: 1 }",
+      "{ instanceType: m7i.xlarge, usdPerHour: 2 }",
+    ];
+    await writeFile(join(cwd, "own.yaml"), `prices:\n${rows.map((row) => `  - ${row}\n`).join("")}`);
+    await writeFile(join(cwd, "words.yaml"), "prices: [{ instanceType: r6g.xlarge, usdPerHour: cheap }]\n");
+    await writeFile(join(cwd, "kind.yaml"), "prices: [{ instanceType: r6g.xlarge, monthly: 7 }]\n");
     await writeFile(join(cwd, "list.yaml"), "- r6g.xlarge\n");
   });
   after(() => rm(cwd, { recursive: true }));
@@ -62,7 +66,7 @@ describe("karpenter cost", () => {
   });
 
   it("reckons with your own prices and discounts", async () => {
-    const [listed, own] = [await ask(), await ask("--prices", "own.yaml")];
+    const [listed, own] = [await ask(), await ask("--price-file", "own.yaml")];
     const price = (cost: Cost, type: string): number | undefined =>
       cost.nodes.find(({ instanceType }) => instanceType === type)?.price;
     assert.equal(price(own, "m7i.xlarge"), 2);
@@ -76,11 +80,10 @@ describe("karpenter cost", () => {
     [["--by", "colour"], "KARP_BAD_FLAG", /--by is "colour"/],
     [["--top", "0"], "KARP_BAD_FLAG", /--top/],
     [["--discount", "spot=+10%"], "KARP_BAD_FLAG", /--discount is/],
-    [["--prices", "none.yaml"], "KARP_NO_SUCH_FILE", /none\.yaml/],
-    [["--prices", "unknown.yaml"], "KARP_BAD_PRICES", /no instance type "r6g.enormous"/],
-    [["--prices", "words.yaml"], "KARP_BAD_PRICES", /the on-demand price of r6g.xlarge is no number/],
-    [["--prices", "kind.yaml"], "KARP_BAD_PRICES", /"monthly"/],
-    [["--prices", "list.yaml"], "KARP_BAD_PRICES", /no map/],
+    [["--price-file", "none.yaml"], "KARP_BAD_PRICES", /none\.yaml cannot be used: ENOENT/],
+    [["--price-file", "words.yaml"], "KARP_BAD_PRICES", /prices\[0\]: usdPerHour must be a number above 0/],
+    [["--price-file", "kind.yaml"], "KARP_BAD_PRICES", /there is no field "monthly"/],
+    [["--price-file", "list.yaml"], "KARP_BAD_PRICES", /"prices" must be a list of rows/],
   ];
   for (const [args, code, words] of wrong) {
     it(`${args.join(" ")}: ${code}`, async () => {

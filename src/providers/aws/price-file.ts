@@ -3,8 +3,11 @@ import { parseDocument } from "yaml";
 import { UserError } from "../../base/errors.ts";
 import { OwnPrices, ownPrices } from "./pure/own-prices.ts";
 
-/** @throws UserError KARP_BAD_PRICES, naming every mistake */
-export function readPriceFile(path: string): OwnPrices {
+/**
+ * @param name as the user gave it
+ * @throws UserError KARP_BAD_PRICES, naming every mistake
+ */
+export function readPriceFile(path: string, name = path): OwnPrices {
   const mistakes: string[] = [];
   try {
     const document = parseDocument(readFileSync(path, "utf8"), { prettyErrors: true });
@@ -17,7 +20,7 @@ export function readPriceFile(path: string): OwnPrices {
   }
   throw new UserError({
     code: "KARP_BAD_PRICES",
-    what: `the file of prices ${path} cannot be used: ${mistakes.join("; ")}`,
+    what: `the file of prices ${name} cannot be used: ${mistakes.join("; ")}`,
     remedy: "docs/aws.md shows how it is written",
   });
 }
