@@ -1,8 +1,8 @@
 import process from "node:process";
 import { rehearsePlans } from "../apps/controller/rehearsal.ts";
 import { ActMemory } from "../src/act/memory.ts";
-import { planOnce } from "../src/act/plan-once.ts";
 import type { Needs } from "../src/act/ports.ts";
+import { planOnce } from "../src/act/provision/plan-once.ts";
 import { Random } from "../src/base/random.ts";
 import { realClock } from "../src/kube/real-clock.ts";
 import type { Node, Pod } from "../src/model/core.ts";

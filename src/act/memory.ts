@@ -1,7 +1,7 @@
 import { MINUTE_MS } from "../base/time.ts";
 import type { RegistrationRing } from "../plan/nodepool/registration-health.ts";
 import type { Memory } from "../snapshot/snapshot.ts";
-import type { SurgeOwner } from "./surge.ts";
+import type { SurgeOwner } from "./disruption/surge.ts";
 
 /** An answer that was lost this long ago is not waited for. */
 const ATTEMPT_MS = 5 * MINUTE_MS;

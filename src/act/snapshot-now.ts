@@ -6,7 +6,7 @@ import type { CloudProvider } from "../ports/cloud-provider.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { takeSnapshot } from "../snapshot/take-snapshot.ts";
 import { refreshExpectations } from "./expectations.ts";
-import { classOf } from "./node-class.ts";
+import { classOf } from "./node-class/node-class.ts";
 import type { Needs } from "./ports.ts";
 
 /**

@@ -48,7 +48,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "nodes are deleted before their replacements are ready",
     edits: [
       {
-        file: "src/act/disruption-queue.ts",
+        file: "src/act/disruption/queue.ts",
         from: "const waitsFor = this.#unreadyReplacement(open) ?? this.#protectedPod(open);",
         to: "const waitsFor = this.#protectedPod(open) ?? (open.replacements.length < 0 ? this.#unreadyReplacement(open) : undefined);",
       },
@@ -58,7 +58,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a claim's finalizer is dropped while its node drains",
     edits: [
       {
-        file: "src/act/nodeclaim-finalization.ts",
+        file: "src/act/nodeclaim/finalization.ts",
         from: "return nodes.length > 0;",
         to: "return false;",
       },
@@ -68,7 +68,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the instance ends before its pods have left",
     edits: [
       {
-        file: "src/act/node-termination.ts",
+        file: "src/act/node/node-termination.ts",
         from: "(await drain(needs, pass, evictions)) ??",
         to: "((await drain(needs, pass, evictions)) === null ? undefined : undefined) ??",
       },
@@ -78,7 +78,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "pods are deleted instead of evicted",
     edits: [
       {
-        file: "src/act/eviction-queue.ts",
+        file: "src/act/node/eviction-queue.ts",
         from: `await api.act(PODS, { name, namespace }, "eviction", {`,
         to: `await api.delete(PODS, { name, namespace }, { preconditions: { uid } });
       if (nowMs < 0) await api.act(PODS, { name, namespace }, "eviction", {`,
@@ -89,12 +89,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: "after a crash the commands under way are forgotten",
     edits: [
       {
-        file: "src/act/disruption-queue.ts",
+        file: "src/act/disruption/queue.ts",
         from: "if (this.#forgotten().length === 0) return;",
         to: "if (this.#forgotten().length >= 0) return;",
       },
       {
-        file: "src/act/disruption-mark.ts",
+        file: "src/act/disruption/mark.ts",
         from: "left.push(release(needs, claim,",
         to: 'if (name === "") left.push(release(needs, claim,',
       },
@@ -104,22 +104,22 @@ export const MUTANTS: readonly Mutant[] = [
     name: "nodes are taken away on old knowledge",
     edits: [
       {
-        file: "src/act/disruption-knowledge.ts",
+        file: "src/act/disruption/knowledge.ts",
         from: "if (disruptionKnowledgeMaxMs === 0 || behindMs <= disruptionKnowledgeMaxMs) return true;",
         to: "if (behindMs >= 0 || disruptionKnowledgeMaxMs >= 0) return true;",
       },
       {
-        file: "src/act/disruption-start.ts",
+        file: "src/act/disruption/start.ts",
         from: "const startMs = clock.nowMs();",
         to: "const startMs = clock.nowMs(); if (startMs > 0) return;",
       },
       {
-        file: "src/act/disruption-mark.ts",
+        file: "src/act/disruption/mark.ts",
         from: "if (!holdsStill(needs, name, claim, command)) return false;",
         to: "",
       },
       {
-        file: "src/act/disruption-mark.ts",
+        file: "src/act/disruption/mark.ts",
         from: "for (const pod of await listAll(api, PODS, {",
         to: "for (const pod of name !== '' ? [] : await listAll(api, PODS, {",
       },
@@ -129,12 +129,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a claim gets another name each time, so that a lost reply buys twice",
     edits: [
       {
-        file: "src/act/create-claims.ts",
+        file: "src/act/provision/create-claims.ts",
         from: "name: freeName(snapshot.view.nodeClaims, planned.name),",
         to: "name: freeName(snapshot.view.nodeClaims, [planned.name, needs.clock.nowMs() % 1_000_000].join('-')),",
       },
       {
-        file: "src/act/create-claims.ts",
+        file: "src/act/provision/create-claims.ts",
         from: "const isStale = pools === undefined || (await hasUnknownClaims(needs, snapshot));",
         to: "const isStale = pools === undefined || (pools.size < 0 && (await hasUnknownClaims(needs, snapshot)));",
       },
@@ -184,12 +184,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: "lost halves are not collected",
     edits: [
       {
-        file: "src/act/garbage-collection.ts",
+        file: "src/act/nodeclaim/garbage-collection.ts",
         from: "return inParallel(instancesWithoutClaim(instances, claims, clock.nowMs()), async (instance) => {",
         to: "return inParallel(instancesWithoutClaim(instances, claims, clock.nowMs()).slice(0, 0), async (instance) => {",
       },
       {
-        file: "src/act/garbage-collection.ts",
+        file: "src/act/nodeclaim/garbage-collection.ts",
         from: "return inParallel(claimsWithoutInstance(ours, instances, isNodeReady, clock.nowMs()), async (claim) => {",
         to: "return inParallel(claimsWithoutInstance(ours, instances, isNodeReady, clock.nowMs()).slice(0, 0), async (claim) => {",
       },
