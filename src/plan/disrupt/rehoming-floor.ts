@@ -9,9 +9,9 @@ import { requiredTerms } from "../fit/levels.ts";
 import { nodeLoad } from "../fit/node-load.ts";
 import { CORE, nodeTableOf } from "../fit/node-table.ts";
 import { specKey } from "../fit/spec-key.ts";
-import { openPlaces } from "../provision/bins.ts";
-import { columnsOf } from "../provision/columns.ts";
+import { openPlaces } from "../provision/packing/bins.ts";
 import { type Pool, poolsOf } from "../provision/pools.ts";
+import { columnsOf } from "../provision/shapes/columns.ts";
 import type { Consolidatee } from "./consolidate-candidates.ts";
 import { podsMovingFrom } from "./node-pods.ts";
 

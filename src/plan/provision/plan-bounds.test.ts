@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { CAPACITY_TYPE_LABEL } from "../../model/labels.ts";
 import type { KubeObject } from "../../model/object.ts";
-import { planInWords } from "./plan-in-words.ts";
 import { planProvisioning } from "./plan-provisioning.ts";
 import {
   type ClusterSketch,
@@ -14,6 +13,7 @@ import {
   pod,
   pods,
 } from "./test-cluster.ts";
+import { planInWords } from "./words/plan-in-words.ts";
 
 const only = (capacityType: string) => ({
   requirements: [{ key: CAPACITY_TYPE_LABEL, operator: "In" as const, values: [capacityType] }],

@@ -5,23 +5,23 @@ import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { type PodsToPlace, podsToPlace } from "../fit/pods-to-place.ts";
 import { specKey } from "../fit/spec-key.ts";
 import { type OwnRule, ownRulesOf, type RuleReading } from "../fit/topology-rules.ts";
-import { bestDeal, type DealtPacking } from "./best-deal.ts";
-import { hasColumns } from "./columns.ts";
-import { lowerBound } from "./lower-bound.ts";
-import { minValuesOutOfReach } from "./min-values.ts";
-import type { Packing } from "./packing-problem.ts";
-import type { SearchOptions } from "./packing-search.ts";
+import { bestDeal, type DealtPacking } from "./dealing/best-deal.ts";
+import { lowerBound } from "./packing/lower-bound.ts";
+import type { Packing } from "./packing/packing-problem.ts";
+import type { SearchOptions } from "./packing/packing-search.ts";
 import { ClaimMaker, deal } from "./planned-claims.ts";
 import { type Pool, poolsOf } from "./pools.ts";
 import type { PlannedClaim, ProvisionPlan, Refusal } from "./provision-plan.ts";
 import { clusterFacts, type Reduction } from "./reduce.ts";
+import { hasColumns } from "./shapes/columns.ts";
+import { minValuesOutOfReach } from "./shapes/min-values.ts";
 import {
   type ExplainHopeless,
   explainHopeless,
   explainLeft,
   explainPoolWithoutTypes,
   type Reason,
-} from "./refusals.ts";
+} from "./words/refusals.ts";
 
 const DEFAULT_SURCHARGE = 0.01;
 const DEFAULT_STEPS = 10_000_000;

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { CAPACITY_TYPE_LABEL, ZONE_LABEL } from "../../model/labels.ts";
 import type { NodeClaim } from "../../model/resources/node-claim.ts";
-import { planInWords, valuesBought } from "./plan-in-words.ts";
 import { planProvisioning } from "./plan-provisioning.ts";
 import type { ProvisionPlan } from "./provision-plan.ts";
 import {
@@ -15,6 +14,7 @@ import {
   pods,
   RESERVATION_LABEL,
 } from "./test-cluster.ts";
+import { planInWords, valuesBought } from "./words/plan-in-words.ts";
 
 const ON_DEMAND: OfferingSketch[] = [
   { zone: "zone-a", price: 0.1 },

@@ -3,7 +3,6 @@ import { describe, it } from "node:test";
 import type { NodeAffinity, PersistentVolume } from "../../model/core.ts";
 import { HOSTNAME_LABEL, INSTANCE_TYPE_LABEL, ZONE_LABEL } from "../../model/labels.ts";
 import type { KubeObject } from "../../model/object.ts";
-import { planInWords, valuesBought } from "./plan-in-words.ts";
 import { planProvisioning } from "./plan-provisioning.ts";
 import {
   type ClusterSketch,
@@ -15,6 +14,7 @@ import {
   pod,
   pods,
 } from "./test-cluster.ts";
+import { planInWords, valuesBought } from "./words/plan-in-words.ts";
 
 const EBS = "ebs.csi.aws.com";
 

@@ -14,6 +14,11 @@ import {
 import { addResources, type Resources } from "../../model/resources.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
 import { claimName } from "./claim-name.ts";
+import { podsOfUnits } from "./packing/packed-class.ts";
+import { type FilledNode, leastPriceHolding, type Packing } from "./packing/packing-problem.ts";
+import type { Pool } from "./pools.ts";
+import type { PlannedClaim } from "./provision-plan.ts";
+import type { Reduction } from "./reduce.ts";
 import {
   type ClaimType,
   ClaimTypes,
@@ -21,15 +26,10 @@ import {
   LAUNCH_PRICE_FACTOR,
   pinned,
   worthListing,
-} from "./claim-types.ts";
-import { unmetMinValues } from "./min-values.ts";
-import { podsOfUnits } from "./packed-class.ts";
-import { type FilledNode, leastPriceHolding, type Packing } from "./packing-problem.ts";
-import type { Pool } from "./pools.ts";
-import type { PlannedClaim } from "./provision-plan.ts";
-import type { Reduction } from "./reduce.ts";
-import { reservationLabel } from "./reservations.ts";
-import { type ShapeFacts, shapeReason } from "./shape-reason.ts";
+} from "./shapes/claim-types.ts";
+import { unmetMinValues } from "./shapes/min-values.ts";
+import { reservationLabel } from "./shapes/reservations.ts";
+import { type ShapeFacts, shapeReason } from "./words/shape-reason.ts";
 
 /** A node of the packing with the pods that it got, by name. */
 export type DealtNode = { node: FilledNode; pods: readonly Pod[] };

@@ -12,7 +12,7 @@ import {
 import type { NodePool } from "../../model/resources/node-pool.ts";
 import { parseResources, type Resources } from "../../model/resources.ts";
 import type { Snapshot } from "../../snapshot/snapshot.ts";
-import { reservationsLeft } from "./reservations.ts";
+import { reservationsLeft } from "./shapes/reservations.ts";
 
 /** A pool that nodes can be bought from, and what it makes of them. */
 export type Pool = {

@@ -1,6 +1,6 @@
 import type { RequirementSpec } from "../../model/requirements.ts";
 import type { Resources } from "../../model/resources.ts";
-import type { SearchPhase } from "./packing-problem.ts";
+import type { SearchPhase } from "./packing/packing-problem.ts";
 
 /** A node to buy. */
 export type PlannedClaim = {

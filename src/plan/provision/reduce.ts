@@ -14,16 +14,16 @@ import { topologyRulesOf } from "../fit/topology-classes.ts";
 import type { RuleReading } from "../fit/topology-rules.ts";
 import { volumeRulesOf } from "../fit/volume-rules.ts";
 import { workloadShareOf } from "../fit/workload-share.ts";
-import { FreeRooms, openPlaces } from "./bins.ts";
-import { type Dimensions, dimensionsOf } from "./dimensions.ts";
-import { type Launchables, launchablesOf } from "./launchables.ts";
-import type { PackedClass } from "./packed-class.ts";
-import { type PackingProblem, sparseNeeds } from "./packing-problem.ts";
+import { domainTableOf, type Topology, topologyOf } from "./dealing/topology.ts";
+import { FreeRooms, openPlaces } from "./packing/bins.ts";
+import { type Dimensions, dimensionsOf } from "./packing/dimensions.ts";
+import type { PackedClass } from "./packing/packed-class.ts";
+import { type PackingProblem, sparseNeeds } from "./packing/packing-problem.ts";
+import { usefulBins } from "./packing/useful-bins.ts";
 import type { Pool } from "./pools.ts";
+import { type Launchables, launchablesOf } from "./shapes/launchables.ts";
+import { TermTable } from "./shapes/term-table.ts";
 import { type ClassStage, type NumberedClass, needOf, type PlacementFacts } from "./stages.ts";
-import { TermTable } from "./term-table.ts";
-import { domainTableOf, type Topology, topologyOf } from "./topology.ts";
-import { usefulBins } from "./useful-bins.ts";
 
 /** The snapshot in numbers, before it is decided which pods go to which domains. */
 export type ClusterFacts = Launchables & {

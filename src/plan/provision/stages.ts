@@ -1,11 +1,11 @@
 import { untoleratedHardTaint, untoleratedTaint } from "../../model/taints.ts";
 import type { StateNode } from "../../snapshot/snapshot.ts";
 import type { PodClass } from "../fit/pod-classes.ts";
-import { addAmounts, type Dimensions } from "./dimensions.ts";
-import type { LaunchKind } from "./launch-kinds.ts";
-import type { Stage } from "./packing-problem.ts";
+import { addAmounts, type Dimensions } from "./packing/dimensions.ts";
+import type { Stage } from "./packing/packing-problem.ts";
 import type { Pool } from "./pools.ts";
-import type { ShapeTable } from "./shape-table.ts";
+import type { LaunchKind } from "./shapes/launch-kinds.ts";
+import type { ShapeTable } from "./shapes/shape-table.ts";
 
 /** A class with the numbers of its levels' terms. */
 export type NumberedClass = PodClass & { readonly levelTerms: readonly (readonly number[])[] };
