@@ -25,8 +25,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{ include "karpenter.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.additionalLabels }}
-{{ toYaml . }}
+{{- include "karpenter.texts" .Values.additionalLabels }}
+{{- end }}
+
+{{/* What is text to Kubernetes, where --set makes a boolean of "true" and a number of "30". */}}
+{{- define "karpenter.text" -}}
+{{- ternary . (toJson .) (kindIs "string" .) }}
+{{- end }}
+
+{{/* A map of such texts. */}}
+{{- define "karpenter.texts" -}}
+{{- range $key, $value := . }}
+{{ $key | quote }}: {{ include "karpenter.text" $value | quote }}
 {{- end }}
 {{- end }}
 
@@ -39,7 +49,7 @@ labels:
 {{- $annotations := merge (dict) (index . 2 | default dict) ($root.Values.additionalAnnotations | default dict) }}
 {{- with $annotations }}
 annotations:
-  {{- toYaml . | nindent 2 }}
+  {{- include "karpenter.texts" . | trim | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -73,21 +83,29 @@ annotations:
 {{- toJson $given }}
 {{- end }}
 
+{{/* logConfig of charts before 1.0, which had it with every default and switched off. */}}
+{{- define "karpenter.logConfig" -}}
+{{- $config := .Values.logConfig | default dict }}
+{{- if eq (toString $config.enabled) "false" }}{{ $config = dict }}{{ end }}
+{{- toJson $config }}
+{{- end }}
+
 {{- define "karpenter.logLevel" -}}
 {{- $given := include "karpenter.givenEnv" . | fromJson }}
-{{- $old := dig "logLevel" "controller" "" (.Values.logConfig | default dict) }}
-{{- $oldGlobal := dig "logLevel" "global" "" (.Values.logConfig | default dict) }}
+{{- $logConfig := include "karpenter.logConfig" . | fromJson }}
+{{- $old := dig "logLevel" "controller" "" $logConfig }}
+{{- $oldGlobal := dig "logLevel" "global" "" $logConfig }}
 {{- coalesce (get $given "LOGLEVEL") $old $oldGlobal .Values.logLevel "info" }}
 {{- end }}
 
-{{/* A setting, else the one of charts 0.x below settings.aws, else nothing. Of a list: the context, name, old name. */}}
+{{/* A setting. What charts 0.x had below settings.aws goes before: it is there only when it was given, the other always. Of a list: the context, name, old name. */}}
 {{- define "karpenter.setting" -}}
 {{- $root := index . 0 }}
 {{- $settings := $root.Values.settings | default dict }}
 {{- $value := get $settings (index . 1) }}
 {{- $isSet := and (hasKey $settings (index . 1)) (not (kindIs "invalid" $value)) (ne (toString $value) "") }}
 {{- $old := dig (index . 2) "" ($settings.aws | default dict) }}
-{{- if and (ne (toString $old) "") (or (not $isSet) (eq (index . 1) "clusterName")) }}{{ $old }}{{ else if $isSet }}{{ $value }}{{ end }}
+{{- if ne (toString $old) "" }}{{ $old }}{{ else if $isSet }}{{ $value }}{{ end }}
 {{- end }}
 
 {{- define "karpenter.clusterName" -}}
@@ -192,7 +210,9 @@ annotations:
 {{- $names := list }}
 {{- range .Values.controller.env }}
 {{- if not (hasKey $last .name) }}{{ $names = append $names .name }}{{ end }}
-{{- $_ := set $last .name . }}
+{{- $entry := deepCopy . }}
+{{- if not (kindIs "invalid" .value) }}{{ $_ := set $entry "value" (include "karpenter.text" .value) }}{{ end }}
+{{- $_ := set $last .name $entry }}
 {{- end }}
 {{- range $names }}
 - {{ get $last . | toYaml | nindent 2 | trim }}
@@ -203,10 +223,12 @@ annotations:
 {{- define "karpenter.inertValues" -}}
 {{- $inert := list }}
 {{- with .Values.webhook }}{{ $inert = append $inert "webhook (there is none)" }}{{ end }}
-{{- range $key, $value := (.Values.logConfig | default dict) }}
-{{- if ne $key "logLevel" }}{{ $inert = append $inert (printf "logConfig.%s" $key) }}{{ end }}
+{{- with .Values.postInstallHook }}{{ $inert = append $inert "postInstallHook (there is none)" }}{{ end }}
+{{- $logConfig := include "karpenter.logConfig" . | fromJson }}
+{{- range $key, $value := $logConfig }}
+{{- if not (has $key (list "enabled" "logLevel")) }}{{ $inert = append $inert (printf "logConfig.%s" $key) }}{{ end }}
 {{- end }}
-{{- if dig "logLevel" "webhook" "" (.Values.logConfig | default dict) }}{{ $inert = append $inert "logConfig.logLevel.webhook" }}{{ end }}
+{{- if dig "logLevel" "webhook" "" $logConfig }}{{ $inert = append $inert "logConfig.logLevel.webhook" }}{{ end }}
 {{- $acting := list "clusterName" "clusterEndpoint" "clusterCABundle" "isolatedVPC" "vmMemoryOverheadPercent" "interruptionQueueName" "reservedENIs" }}
 {{- range $key, $value := (dig "aws" dict (.Values.settings | default dict)) }}
 {{- if not (has $key $acting) }}{{ $inert = append $inert (printf "settings.aws.%s" $key) }}{{ end }}
