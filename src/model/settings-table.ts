@@ -79,7 +79,7 @@ export type SettingRow<T> = {
   /** What the value asks for that this version does not do. */
   notBuilt?(value: T): readonly string[];
   /** What to tell about a value that is accepted. */
-  warnings?(value: T): readonly string[];
+  warnings?(value: T, env: Readonly<Record<string, string | undefined>>): readonly string[];
   /** The value in use for one that was given. */
   settled?(value: T): T;
 };
@@ -223,7 +223,10 @@ export const SETTINGS_TABLE: { readonly [K in keyof SettingValues]: SettingRow<S
     type: ANY_NUMBER,
     default: -1,
     meaning: "memory limit of the container in bytes; read, but the heap is sized when the process starts",
-    warnings: (bytes) => (bytes > 0 ? [`to keep the heap below it, start with ${heapOption(bytes)}`] : []),
+    warnings: (bytes, env) => {
+      const isHeapSized = (env["NODE_OPTIONS"] ?? "").includes("--max-old-space-size=");
+      return bytes > 0 && !isHeapSized ? [`to keep the heap below it, start with ${heapOption(bytes)}`] : [];
+    },
   },
   cpuRequestsMilli: {
     flag: "cpu-requests",

@@ -151,6 +151,7 @@ describe("settings", () => {
   it("settle what has a rule of its own", () => {
     assert.equal(start(["--cpu-requests=-5"]).cpuRequestsMilli, 1_000);
     assert.match(start(["--memory-limit=1073741824"]).warnings[0] ?? "", /--max-old-space-size=921$/);
+    assert.deepEqual(start(["--memory-limit=1"], { NODE_OPTIONS: "--max-old-space-size=768" }).warnings, []);
     assert.equal(start(["--log-level="]).logLevel, "info");
     assert.deepEqual(start(["--log-output-paths=stdout,/var/log/k.log"]).logOutputPaths, ["stdout", "/var/log/k.log"]);
     assert.equal(start(["--node-surcharge=0.025"]).nodeSurchargeUsdPerHour, 0.025);

@@ -26,7 +26,7 @@ export function parseSettings({ argv, env }: { argv: readonly string[]; env: Env
   const given = readFlags(argv, mistakes);
   const values: Record<string, unknown> = {};
   for (const [key, row] of rows()) {
-    values[key] = settle({ row, flagText: given.get(row.flag), variableText: env[row.variable], mistakes, warnings });
+    values[key] = settle({ row, flagText: given.get(row.flag), env, mistakes, warnings });
   }
   const settings = { ...(values as SettingValues), warnings };
   refuseImpossible(settings, mistakes);
@@ -97,38 +97,34 @@ function unknownFlag(name: string, flags: readonly string[]): string {
 type Given = {
   row: SettingRow<unknown>;
   flagText: string | undefined;
-  variableText: string | undefined;
+  env: Env;
   mistakes: Mistake[];
   warnings: string[];
 };
 
-function settle({ row, flagText, variableText, mistakes, warnings }: Given): unknown {
+function settle(given: Given): unknown {
+  const { row, flagText, env, mistakes, warnings } = given;
+  const variableText = env[row.variable];
   if (flagText !== undefined) {
     const parsed = row.type.parse(flagText);
-    if ("value" in parsed) return accepted(row, parsed.value, `--${row.flag}`, mistakes, warnings);
+    if ("value" in parsed) return accepted(given, parsed.value, `--${row.flag}`);
     mistakes.push(wrong(`--${row.flag} is "${flagText}"; expected ${parsed.expected}`));
     return row.default;
   }
   if (variableText === undefined) return row.default;
   const parsed: Parsed<unknown> = (row.type.parseVariable ?? row.type.parse)(variableText);
-  if ("value" in parsed) return accepted(row, parsed.value, row.variable, mistakes, warnings);
+  if ("value" in parsed) return accepted(given, parsed.value, row.variable);
   const text = `${row.variable} is "${variableText}"; expected ${parsed.expected}`;
   if (row.type.isStrictVariable) mistakes.push(wrong(text));
   else if (variableText !== "") warnings.push(`${text}; the default ${row.type.print(row.default)} is used`);
   return row.default;
 }
 
-function accepted(
-  row: SettingRow<unknown>,
-  value: unknown,
-  source: string,
-  mistakes: Mistake[],
-  warnings: string[],
-): unknown {
+function accepted({ row, env, mistakes, warnings }: Given, value: unknown, source: string): unknown {
   for (const what of row.notBuilt?.(value) ?? []) {
     mistakes.push({ isNotBuilt: true, text: `${source}: ${what} is not part of this version` });
   }
-  for (const what of row.warnings?.(value) ?? []) warnings.push(`${source}: ${what}`);
+  for (const what of row.warnings?.(value, env) ?? []) warnings.push(`${source}: ${what}`);
   return row.settled === undefined ? value : row.settled(value);
 }
 
