@@ -5,7 +5,8 @@ import { after, before, describe, it } from "node:test";
 import { type Kind, NAMESPACES, resourceOf } from "../../src/model/kinds.ts";
 import type { KubeObject } from "../../src/model/object.ts";
 import { parseSettings, settingsHelp } from "../../src/model/settings.ts";
-import type { KubeApi } from "../../src/ports/kube-api.ts";
+import { isNotFound, type KubeApi } from "../../src/ports/kube-api.ts";
+import { pause } from "../conformance/side.ts";
 import { type ControlPlane, startControlPlane, whyNoControlPlane } from "./control-plane.ts";
 import { startController } from "./controller.ts";
 import { DEFINITIONS } from "./definitions.ts";
@@ -232,11 +233,24 @@ describe("charts on a real API server", { skip: whyNoHelm() || whyNoControlPlane
     assert.equal(items.length, 4);
   });
 
+  it("an upgrade of the kinds takes away those that are upstream's alone, but for those that are to be kept", async () => {
+    const definitions = [definitionOf("karpenter.sh", "NodeOverlay"), definitionOf("example.com", "CapacityBuffer")];
+    const template = definitions.map((definition) => JSON.stringify(definition)).join("\n---\n");
+    const theirs = upstreamChart(plane.folder, { name: "karpenter-crd", version: "1.14.1", template });
+    run("install", "karpenter-crd", theirs, "--namespace=trial", "--create-namespace");
+    const keep = { metadata: { annotations: { "helm.sh/resource-policy": "keep" } } };
+    await api.patch(DEFINITIONS, { name: "nodeoverlays.karpenter.sh" }, { type: "merge", body: keep });
+    run("upgrade", "karpenter-crd", CRD_CHART, "--namespace=trial");
+    await api.get(DEFINITIONS, { name: "nodeoverlays.karpenter.sh" });
+    await assert.rejects(gone(api, "capacitybuffers.example.com"), isNotFound);
+  });
+
   for (const [version, values] of Object.entries(UPSTREAM_VALUES)) {
     it(`take over from upstream's ${version} in place, and give it back`, async () => {
       const namespace = `from-${version.replaceAll(".", "-")}`;
       const there = [`--namespace=${namespace}`, "--create-namespace"];
-      run("install", "karpenter", upstreamChart(plane.folder, version, values), ...there, ...EKS);
+      const theirs = upstreamChart(plane.folder, { name: "karpenter", version, values, template: ACCOUNT });
+      run("install", "karpenter", theirs, ...there, ...EKS);
       const upgrade = ["upgrade", "karpenter", CHART, `--namespace=${namespace}`, "--reuse-values"];
       const told = run(...upgrade, "--set=webhook.timeoutSeconds=30");
       assert.match(told, /WARNING: these values have no effect: webhook \(there is none\)/);
@@ -250,6 +264,14 @@ describe("charts on a real API server", { skip: whyNoHelm() || whyNoControlPlane
     });
   }
 });
+
+/** @throws ApiError once there is no such kind: it is deleted in the background */
+async function gone(api: KubeApi, name: string): Promise<void> {
+  for (let i = 0; i < 100; i += 1) {
+    await api.get(DEFINITIONS, { name });
+    await pause(100);
+  }
+}
 
 function refusal(args: readonly string[]): string {
   const { code, err } = helm(["template", "karpenter", CHART, FOR_KUBERNETES, ...args]);
@@ -312,15 +334,34 @@ async function runsAsPod(plane: ControlPlane, namespace: string): Promise<void> 
   }
 }
 
-/** A chart that is upstream's in all that a release keeps of it: its name, version and values. */
-function upstreamChart(folder: string, version: string, values: object): string {
-  const chart = join(folder, `upstream-${version}`);
+type OtherChart = { name: string; version: string; values?: object; template: string };
+
+/** A chart that is upstream's in what a release keeps of it. */
+function upstreamChart(folder: string, { name, version, values = {}, template }: OtherChart): string {
+  const chart = join(folder, `upstream-${name}-${version}`);
   mkdirSync(join(chart, "templates"), { recursive: true });
-  writeFileSync(join(chart, "Chart.yaml"), JSON.stringify({ apiVersion: "v2", name: "karpenter", version }));
+  writeFileSync(join(chart, "Chart.yaml"), JSON.stringify({ apiVersion: "v2", name, version }));
   writeFileSync(join(chart, "values.yaml"), JSON.stringify(values));
-  writeFileSync(
-    join(chart, "templates", "account.yaml"),
-    "apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: karpenter, namespace: {{ .Release.Namespace }} }\n",
-  );
+  writeFileSync(join(chart, "templates", "objects.yaml"), template);
   return chart;
+}
+
+const ACCOUNT =
+  "apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: karpenter, namespace: {{ .Release.Namespace }} }\n";
+
+/** A kind without rules. */
+function definitionOf(group: string, kind: string): KubeObject & { spec: unknown } {
+  const plural = `${kind.toLowerCase()}s`;
+  const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `${plural}.${group}` } as KubeObject["metadata"],
+    spec: {
+      group,
+      scope: "Cluster",
+      names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` },
+      versions: [{ name: "v1alpha1", served: true, storage: true, schema }],
+    },
+  };
 }
