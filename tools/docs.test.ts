@@ -6,6 +6,7 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { parseAllDocuments } from "yaml";
 import { costCommand } from "../apps/cli/cost.ts";
+import { doctorCommand } from "../apps/cli/doctor.ts";
 import { explainCommand } from "../apps/cli/explain.ts";
 import type { Io } from "../apps/cli/io.ts";
 import { planCommand } from "../apps/cli/plan.ts";
@@ -120,6 +121,7 @@ const SHOWN: readonly [page: string, command: string, run: RunCommand][] = [
   ["docs/commands/snapshot.md", "snapshot -f examples/inflate.yaml --now 2026-03-04T12:00:00Z", snapshotCommand],
   ["docs/commands/plan.md", "plan --snapshot docs/commands/shop.jsonl -f docs/commands/change.yaml", planCommand],
   ["docs/commands/cost.md", "cost --snapshot docs/commands/shop.jsonl\n```\n", costCommand],
+  ["docs/commands/doctor.md", "doctor --snapshot docs/commands/shop.jsonl\n```\n", doctorCommand],
   [
     "docs/commands/explain.md",
     "explain node ip-10-0-0-13.us-east-1.compute.internal --snapshot docs/commands/shop.jsonl\n```\n",

@@ -20,6 +20,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "say why: of a pod, a node, a pool, or what budgets allow",
     run: async (args, io) => (await import("./explain.ts")).explainCommand(args, io),
   },
+  doctor: {
+    summary: "find what is wrong with a cluster's set-up, and say what to do",
+    run: async (args, io) => (await import("./doctor.ts")).doctorCommand(args, io),
+  },
   cost: {
     summary: "say what the nodes cost, and whose that is",
     run: async (args, io) => (await import("./cost.ts")).costCommand(args, io),

@@ -7,14 +7,15 @@ export type Format = (typeof FORMATS)[number];
 
 /**
  * The value of --output.
+ * @param others formats that the command has besides, for the message
  * @throws UserError KARP_BAD_FLAG
  */
-export function formatFlag(command: string, format: string): Format {
+export function formatFlag(command: string, format: string, others: readonly string[] = []): Format {
   const known = FORMATS.find((one) => one === format);
   if (known !== undefined) return known;
   throw new UserError({
     code: "KARP_BAD_FLAG",
-    what: `karpenter ${command}: --output is "${format}", not one of ${FORMATS.join(", ")}`,
+    what: `karpenter ${command}: --output is "${format}", not one of ${[...FORMATS, ...others].join(", ")}`,
     remedy: `"karpenter ${command} --help" lists the flags`,
   });
 }
