@@ -199,6 +199,10 @@ async function livesAndEnds({ subnet, instances }: Launch, side: AwsSide): Promi
   await side.passTime(10_000);
   const [gone] = await aws.describeInstances({ ids: [id] });
   assert.equal(gone?.state, "terminated");
-  // Ending it once more is no mistake.
-  assert.equal((await aws.terminateInstances([id]))[0]?.state, "terminated");
+  // Ending it once more is no mistake; the emulator then says that it is going once more.
+  assert.deepEqual(
+    (await aws.terminateInstances([id])).map((again) => again.id),
+    [id],
+  );
+  assert.equal((await aws.describeInstances({ ids: [id] }))[0]?.state, "terminated");
 }
